@@ -1,0 +1,80 @@
+// JSON pointer → offsets in the YAML text, through aliases, merges and shorthands. No lines, no messages.
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
+import { parsePointer } from './pointer.ts'
+
+export interface Range {
+  readonly start: number
+  readonly end: number
+}
+
+/** The nearest thing in the text that a pointer leads to. */
+export interface Place {
+  readonly key: Range | undefined
+  readonly value: Range | undefined
+  /** Whether the pointer's own value is written in the file; an object's shorthand counts. */
+  readonly exact: boolean
+  /** The alias through which the text was reached, if any. */
+  readonly alias: { readonly name: string; readonly offset: number } | undefined
+  /** The value as written, for scalars. */
+  readonly scalar: { readonly source: string; readonly value: unknown } | undefined
+}
+
+interface Cursor {
+  readonly key: unknown
+  readonly node: unknown
+  readonly alias: Place['alias']
+}
+
+export function locate(document: Document, pointer: string): Place {
+  let cursor: Cursor = follow(document, { key: undefined, node: document.contents, alias: undefined })
+  for (const segment of parsePointer(pointer)) {
+    const next = step(document, cursor.node, segment)
+    if (!next) return place(cursor, isScalar(cursor.node))
+    cursor = follow(document, { ...next, alias: cursor.alias })
+  }
+  return place(cursor, true)
+}
+
+function step(document: Document, node: unknown, segment: string): Omit<Cursor, 'alias'> | undefined {
+  if (isSeq(node)) {
+    const item = node.items[Number(segment)]
+    return item === undefined ? undefined : { key: undefined, node: item }
+  }
+  if (!isMap(node)) return undefined
+  const pair = findPair(document, node, segment)
+  return pair && { key: pair.key, node: pair.value }
+}
+
+/** The last of two equal keys, as the value is read; a key of its own before a merged one. */
+function findPair(document: Document, map: YAMLMap, segment: string): Pair | undefined {
+  const own = map.items.findLast(({ key }) => keyText(key) === segment)
+  if (own) return own
+  for (const { key, value } of map.items) {
+    if (keyText(key) !== '<<') continue
+    const source = isAlias(value) ? value.resolve(document) : value
+    const maps = isSeq(source) ? source.items.map((item) => (isAlias(item) ? item.resolve(document) : item)) : [source]
+    for (const merged of maps) {
+      const pair = isMap(merged) && findPair(document, merged, segment)
+      if (pair) return pair
+    }
+  }
+  return undefined
+}
+
+const keyText = (key: unknown) => (isScalar(key) ? String(key.source ?? key.value) : undefined)
+
+function follow(document: Document, cursor: Cursor): Cursor {
+  const { node } = cursor
+  if (!isAlias(node)) return cursor
+  return { key: cursor.key, node: node.resolve(document), alias: { name: node.source, offset: node.range?.[0] ?? 0 } }
+}
+
+function place({ key, node, alias }: Cursor, exact: boolean): Place {
+  const scalar = isScalar(node) ? { source: node.source ?? String(node.value), value: node.value } : undefined
+  return { key: rangeOf(key), value: rangeOf(node), exact, alias, scalar }
+}
+
+function rangeOf(node: unknown): Range | undefined {
+  const range = (node as Node | null | undefined)?.range
+  return range ? { start: range[0], end: range[1] } : undefined
+}

@@ -1,0 +1,65 @@
+// What is wrong with a configuration, in values. How it is shown is format.ts's matter; nothing here holds a secret.
+
+export interface Position {
+  readonly line: number
+  readonly column: number
+  readonly offset: number
+}
+
+export type Severity = 'error' | 'warning'
+
+/** A mistake with its place in the file. */
+export interface Problem {
+  readonly rule: string
+  readonly severity: Severity
+  readonly file: string
+  readonly start: Position
+  readonly end: Position
+  readonly pointer: string
+  /** The pointer as people write it: `routes.tavily.auth.type`. */
+  readonly path: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** A mistake before it has a place: which value, and whether its key is to blame. */
+export interface Finding {
+  readonly rule: string
+  readonly severity?: Severity
+  readonly pointer: string
+  readonly at?: 'key' | 'value'
+  readonly message: string
+  readonly hint?: string
+  /** The pointer this one was probably meant to be: a mistyped name. */
+  readonly meant?: string
+}
+
+/** The configuration cannot be used. Carries every problem that one run could find, warnings included. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(summary(problems))
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/** One line per problem, for logs that cannot show frames. */
+export function describeProblem({ file, start, path, message, hint }: Problem): string {
+  const place = `${file}:${start.line}:${start.column}`
+  return [`${place}  ${path === '' ? '' : `${path}: `}${sentence(message)}`, hint && sentence(hint)].filter(Boolean).join(' ')
+}
+
+export function hasErrors(problems: readonly { readonly severity?: Severity }[]): boolean {
+  return problems.some(({ severity }) => severity !== 'warning')
+}
+
+function summary(problems: readonly Problem[]): string {
+  return problems
+    .filter(({ severity }) => severity === 'error')
+    .map(describeProblem)
+    .join('\n')
+}
+
+const sentence = (text: string) => (/[.?!:]$/.test(text) ? text : `${text}.`)

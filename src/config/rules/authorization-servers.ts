@@ -1,0 +1,131 @@
+// Rules about upstream authorization servers: references, callbacks, client authentication.
+import { didYouMean } from '../suggest.ts'
+import { authorizationCodeRoutes, isPlainHttp, type Rule, serversOf } from './rule.ts'
+
+const unknownServer: Rule = {
+  id: 'reference/authorization-server',
+  severity: 'error',
+  *check(facts) {
+    const names = facts.names('/authorization_servers')
+    for (const { pointer, auth } of authorizationCodeRoutes(facts)) {
+      const name = auth.authorization_server
+      if (typeof name !== 'string' || names.includes(name)) continue
+      const hint = didYouMean(name, names) ?? 'Add it under authorization_servers.'
+      yield { pointer, message: `there is no authorization server "${name}"`, hint }
+    }
+  },
+}
+
+const unusedServer: Rule = {
+  id: 'authorization-server/unused',
+  severity: 'warning',
+  needs: ['/routes'],
+  *check(facts) {
+    const used = new Set(authorizationCodeRoutes(facts).map(({ auth }) => auth.authorization_server))
+    for (const name of Object.keys(facts.config.authorization_servers)) {
+      if (used.has(name)) continue
+      const hint = 'Refer to it in a route or remove it.'
+      yield { pointer: `/authorization_servers/${name}`, at: 'key', message: 'no route uses it', hint }
+    }
+  },
+}
+
+/** An answer at a callback must say by its path alone which server it claims to come from (RFC 9700 §4.4). */
+const callbackClash: Rule = {
+  id: 'authorization-server/callback',
+  severity: 'error',
+  *check(facts) {
+    const owners = new Map<string, string>()
+    for (const { id, pointer, server } of serversOf(facts)) {
+      const path = server.callback ?? `/upstream/callback/${id}`
+      const owner = owners.get(path)
+      if (owner === undefined) owners.set(path, pointer)
+      else {
+        const at = server.callback === undefined ? pointer : `${pointer}/callback`
+        const message = `the callback ${path} is already taken (${facts.place(owner)})`
+        const hint = server.callback === undefined ? 'Rename the route or the authorization server.' : 'Only one can have it.'
+        yield { pointer: at, at: server.callback === undefined ? 'key' : 'value', message, hint }
+      }
+    }
+  },
+}
+
+const secretAndMethod: Rule = {
+  id: 'authorization-server/client-authentication',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, server } of serversOf(facts)) {
+      const { client_secret: secret, token_endpoint_auth_method: method } = server
+      const at = `${pointer}/token_endpoint_auth_method`
+      if (method === 'none' && secret !== undefined) {
+        yield { pointer: at, message: 'none never sends the client_secret', hint: 'Remove one of the two.' }
+      }
+      if (method !== undefined && method !== 'none' && secret === undefined) {
+        yield { pointer: at, message: `${method} needs a client_secret`, hint: 'Add client_secret, or write none.' }
+      }
+    }
+  },
+}
+
+/** What the gateway itself puts into the authorization request. */
+const RESERVED_PARAMETERS = [
+  'response_type',
+  'client_id',
+  'redirect_uri',
+  'scope',
+  'state',
+  'code_challenge',
+  'code_challenge_method',
+  'resource',
+  'nonce',
+  'request',
+  'request_uri',
+  'response_mode',
+]
+
+const authorizationParameters: Rule = {
+  id: 'authorization-server/parameter',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, server } of serversOf(facts)) {
+      for (const name of Object.keys(server.authorization_parameters)) {
+        if (!RESERVED_PARAMETERS.includes(name)) continue
+        const at = `${pointer}/authorization_parameters/${name}`
+        yield { pointer: at, at: 'key', message: `${name} is set by the gateway`, hint: 'Remove it.' }
+      }
+    }
+  },
+}
+
+const issuerShape: Rule = {
+  id: 'authorization-server/issuer',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, server } of serversOf(facts)) {
+      if (!server.issuer?.includes('?') || !facts.known(`${pointer}/issuer`)) continue
+      yield { pointer: `${pointer}/issuer`, message: 'an issuer has no query (RFC 8414 §2)', hint: 'Remove the ? and the rest.' }
+    }
+  },
+}
+
+const plainTokenEndpoint: Rule = {
+  id: 'authorization-server/plain-http',
+  severity: 'warning',
+  *check(facts) {
+    for (const { pointer, server } of serversOf(facts)) {
+      const at = `${pointer}/token_endpoint`
+      if (!facts.known(at) || !isPlainHttp(server.token_endpoint)) continue
+      yield { pointer: at, message: 'codes and tokens cross the network unencrypted', hint: 'Use https.' }
+    }
+  },
+}
+
+export const authorizationServerRules = [
+  unknownServer,
+  unusedServer,
+  callbackClash,
+  secretAndMethod,
+  authorizationParameters,
+  issuerShape,
+  plainTokenEndpoint,
+]

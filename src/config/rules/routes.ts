@@ -1,0 +1,88 @@
+// Rules about the public paths of routes.
+import { type Rule, routesOf } from './rule.ts'
+
+/** First segments that are the gateway's own (docs: URLs). */
+const RESERVED = new Set([
+  'authorize',
+  'login',
+  'consent',
+  'token',
+  'register',
+  'revoke',
+  'introspect',
+  'upstream',
+  '.well-known',
+  '-',
+])
+
+/**
+ * Why a path is not canonical. Proxies and clients rewrite such paths each in their own way, and a path that two of
+ * them read differently is a way around `access`.
+ */
+const SHAPES: readonly (readonly [test: RegExp, message: string])[] = [
+  [/^[^/]/, 'must start with /'],
+  [/[?#]/, 'must be a path only, without ? or #'],
+  [/\/\//, 'must not contain //'],
+  [/(^|\/)\.\.?(\/|$)/, 'must not contain . or .. segments'],
+  [/[%;\\]/, 'must not contain %, ; or \\'],
+  [/[^!$&'()*+,./0-9:=@A-Z_a-z~-]/, 'must not contain spaces or characters that URLs escape'],
+  [/.\/$/, 'must not end with /'],
+]
+
+const pathShape: Rule = {
+  id: 'route/path-shape',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      const wrong = facts.known(`${pointer}/path`) && SHAPES.find(([test]) => test.test(route.path))
+      if (wrong) yield { pointer: `${pointer}/path`, message: wrong[1], hint: 'Write it as in /github/mcp.' }
+    }
+  },
+}
+
+const pathReserved: Rule = {
+  id: 'route/path-reserved',
+  severity: 'error',
+  *check(facts) {
+    for (const { name, pointer, route } of routesOf(facts)) {
+      const [, first = ''] = route.path.split('/')
+      if (!facts.known(`${pointer}/path`) || !(route.path === '/' || RESERVED.has(first))) continue
+      const hint = route.path === `/${name}` ? 'Rename the route or give it a path.' : 'Choose another path.'
+      yield { pointer: `${pointer}/path`, message: `${route.path} belongs to the gateway itself`, hint }
+    }
+  },
+}
+
+const pathDuplicate: Rule = {
+  id: 'route/path-duplicate',
+  severity: 'error',
+  *check(facts) {
+    const owners = new Map<string, string>()
+    for (const { name, pointer, route } of routesOf(facts)) {
+      if (!facts.known(`${pointer}/path`)) continue
+      const owner = owners.get(route.path)
+      if (owner === undefined) owners.set(route.path, name)
+      else {
+        const message = `${route.path} is already the path of route ${owner} (${facts.place(`/routes/${owner}`)})`
+        yield { pointer: `${pointer}/path`, message, hint: 'Give one of them another path.' }
+      }
+    }
+  },
+}
+
+/** Schemes that a browser or operating system resolves by itself: a code sent there reaches more than one app. */
+const PUBLIC_SCHEMES = ['http', 'https', 'javascript', 'data', 'file', 'blob', 'about', 'vbscript', 'ws', 'wss', 'ftp', 'mailto']
+
+const redirectSchemes: Rule = {
+  id: 'clients/redirect-scheme',
+  severity: 'error',
+  *check({ config, known }) {
+    for (const [index, scheme] of config.clients.registration.redirect_schemes.entries()) {
+      const pointer = `/clients/registration/redirect_schemes/${index}`
+      if (!known(pointer) || !PUBLIC_SCHEMES.includes(scheme)) continue
+      yield { pointer, message: `${scheme} is no private-use scheme`, hint: 'Name schemes that one app owns, such as cursor.' }
+    }
+  },
+}
+
+export const routeRules = [pathShape, pathReserved, pathDuplicate, redirectSchemes]

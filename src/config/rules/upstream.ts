@@ -1,0 +1,159 @@
+// Rules about what is sent to upstreams: headers, keys, resources.
+import { childPointer } from '../pointer.ts'
+import type { RouteConfig } from '../types.ts'
+import { isPlainHttp, type Rule, routesOf } from './rule.ts'
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const HEADER_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
+
+/** Headers that belong to one connection (RFC 9110 §7.6.1) or that decide where a message goes and ends. */
+const CONNECTION_HEADERS = [
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+const CREDENTIAL_HEADERS = ['authorization', 'cookie']
+
+const fixedHeaders: Rule = {
+  id: 'upstream/header',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      for (const name of Object.keys(route.upstream.headers)) {
+        const reason = whyNotSet(name, [...CONNECTION_HEADERS, ...CREDENTIAL_HEADERS])
+        if (reason) yield { pointer: childPointer(`${pointer}/upstream/headers`, name), at: 'key', ...reason }
+      }
+    }
+  },
+}
+
+const forwardedHeaders: Rule = {
+  id: 'upstream/forward-header',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      for (const [index, name] of route.upstream.forward_headers.entries()) {
+        // A client's credentials are for the gateway; handing them on is the token passthrough that MCP forbids.
+        const reason = whyNotSet(name, [...CONNECTION_HEADERS, ...CREDENTIAL_HEADERS])
+        if (reason) yield { pointer: `${pointer}/upstream/forward_headers/${index}`, ...reason }
+      }
+    }
+  },
+}
+
+const duplicateHeaders: Rule = {
+  id: 'upstream/header-duplicate',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      const owners = new Map<string, string>()
+      for (const { name, at } of headersOf(route, pointer)) {
+        const owner = owners.get(name.toLowerCase())
+        if (owner === undefined) owners.set(name.toLowerCase(), at)
+        else {
+          const message = `${name} is set twice (also ${facts.place(owner)}); header names ignore case`
+          yield { pointer: at, at: 'key', message, hint: 'Keep one of the two.' }
+        }
+      }
+    }
+  },
+}
+
+/** Every header a route sets or passes on, in the order in which a later one would win. */
+function headersOf({ upstream, auth }: RouteConfig, pointer: string): { name: string; at: string }[] {
+  const fixed = Object.keys(upstream.headers).map((name) => ({
+    name,
+    at: childPointer(`${pointer}/upstream/headers`, name),
+  }))
+  const forwarded = upstream.forward_headers.map((name, index) => ({
+    name,
+    at: `${pointer}/upstream/forward_headers/${index}`,
+  }))
+  const key = auth.type === 'api_key' && auth.in === 'header' ? [{ name: auth.name, at: `${pointer}/auth/name` }] : []
+  return [...fixed, ...forwarded, ...key]
+}
+
+const keyName: Rule = {
+  id: 'auth/api-key-name',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      if (route.auth.type !== 'api_key' || !facts.known(`${pointer}/auth/name`)) continue
+      const { name, in: where } = route.auth
+      const reason = where === 'header' ? whyNotSet(name, CONNECTION_HEADERS) : whyNoQueryName(name)
+      if (reason) yield { pointer: `${pointer}/auth/name`, ...reason }
+    }
+  },
+}
+
+const keyValue: Rule = {
+  id: 'auth/api-key-value',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      if (route.auth.type !== 'api_key' || route.auth.in !== 'header' || !facts.known(`${pointer}/auth/value`)) continue
+      if (HEADER_VALUE.test(route.auth.value)) continue
+      const hint = 'Remove line breaks and control characters from the variable or file.'
+      yield { pointer: `${pointer}/auth/value`, message: 'what it stands for cannot be sent as a header', hint }
+    }
+  },
+}
+
+const resourceShape: Rule = {
+  id: 'auth/resource',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      const resource = route.auth.type === 'authorization_code' ? route.auth.resource : undefined
+      const at = `${pointer}/auth/resource`
+      if (resource === undefined || resource === 'none' || !facts.known(at)) continue
+      if (URL.canParse(resource) && !resource.includes('#')) continue
+      yield { pointer: at, message: 'is no absolute URL without a fragment (RFC 8707 §2)', hint: 'Write such a URL, or none.' }
+    }
+  },
+}
+
+const plainUpstream: Rule = {
+  id: 'upstream/plain-http',
+  severity: 'warning',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      const at = `${pointer}/upstream/url`
+      const carriesCredentials = route.auth.type !== 'none' || Object.keys(route.upstream.headers).length > 0
+      if (!carriesCredentials || !facts.known(at) || !isPlainHttp(route.upstream.url)) continue
+      yield { pointer: at, message: 'credentials cross the network unencrypted', hint: 'Use https.' }
+    }
+  },
+}
+
+function whyNotSet(name: string, forbidden: readonly string[]): { message: string; hint: string } | undefined {
+  if (!TOKEN.test(name)) return { message: `"${name}" is no header name`, hint: 'Write it as in X-API-Key.' }
+  if (!forbidden.includes(name.toLowerCase())) return undefined
+  const hint = name.toLowerCase() === 'authorization' ? 'Use auth with type: api_key.' : 'Remove it.'
+  return { message: `${name} is never set this way`, hint }
+}
+
+function whyNoQueryName(name: string): { message: string; hint: string } | undefined {
+  return /^[\w.~[\]-]+$/.test(name) ? undefined : { message: `"${name}" is no query name`, hint: 'Write it as in api_key.' }
+}
+
+export const upstreamRules = [
+  fixedHeaders,
+  forwardedHeaders,
+  duplicateHeaders,
+  keyName,
+  keyValue,
+  resourceShape,
+  plainUpstream,
+]

@@ -1,0 +1,92 @@
+// The raw tree, already valid, to its final form: shorthands, variables, types, names, defaults. Driven by the schema.
+import { conversions, convertedName } from './convert.ts'
+import { expandOffline, expandText, type Lookup, referencesIn } from './expand.ts'
+import { childPointer, parsePointer } from './pointer.ts'
+import type { Finding } from './problem.ts'
+import type { SchemaNode } from './schema.ts'
+import { isTree, type SchemaWalk, type Tree } from './schema-walk.ts'
+import type { Validator } from './validate.ts'
+
+export interface Settled {
+  readonly value: unknown
+  readonly findings: readonly Finding[]
+  /** Values that nobody wrote: each pointer and all that is inside it. */
+  readonly defaults: ReadonlySet<string>
+  /** Values that are not known: `${…}` left alone or not to be had. They hold the text as written. */
+  readonly unknown: ReadonlySet<string>
+}
+
+export interface Settling {
+  readonly walk: SchemaWalk
+  readonly validator: Validator
+  /** Absent: variables are left as they are. */
+  readonly lookup: Lookup | undefined
+}
+
+export function settle(tree: Tree, { walk, validator, lookup }: Settling): Settled {
+  const findings: Finding[] = []
+  const defaults = new Set<string>()
+  const unknown = new Set<string>()
+
+  function settleValue(node: SchemaNode, value: unknown, pointer: string): unknown {
+    const { 'x-shorthand': shorthand } = walk.resolve(node)
+    const whole = shorthand !== undefined && !isTree(value) ? { [shorthand]: value } : value
+    const schema = walk.select(node, whole)
+    if (!schema) throw new Error(`schema and value part at ${pointer}`)
+    if (Array.isArray(whole)) {
+      return whole.map((item, index) => settleValue(schema.items ?? {}, item, childPointer(pointer, index)))
+    }
+    if (!isTree(whole)) return settleScalar(schema, whole, pointer)
+    return schema.properties ? settleObject(schema, whole, pointer) : settleMap(schema, whole, pointer)
+  }
+
+  function settleObject(schema: SchemaNode, value: Tree, pointer: string): Tree {
+    const entries = Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+      const whole = walk.resolve(property)
+      if (whole['x-merged']) return []
+      const at = childPointer(pointer, name)
+      const written = Object.hasOwn(value, name)
+      const given = written ? value[name] : defaultOf(whole, pointer)
+      if (!written && given !== undefined) defaults.add(at)
+      return given === undefined ? [] : [[convertedName(name, whole['x-type']), settleValue(property, given, at)]]
+    })
+    return Object.fromEntries(entries)
+  }
+
+  /** Without a prototype: a lookup by a name from outside must not find `constructor`. */
+  function settleMap(schema: SchemaNode, value: Tree, pointer: string): Tree {
+    const map = Object.create(null)
+    for (const [name, inner] of Object.entries(value)) {
+      map[name] = settleValue(walk.child(schema, name) ?? {}, inner, childPointer(pointer, name))
+    }
+    return map
+  }
+
+  function settleScalar(schema: SchemaNode, raw: unknown, pointer: string): unknown {
+    if (typeof raw !== 'string') return raw
+    const expanded = lookup ? expandText(raw, lookup) : expandOffline(raw)
+    const outcome = expanded && ('message' in expanded ? expanded : convert(schema, raw, expanded.text))
+    if (outcome && 'value' in outcome) return outcome.value
+    unknown.add(pointer)
+    if (outcome) findings.push({ pointer, ...outcome })
+    return raw
+  }
+
+  function convert(schema: SchemaNode, raw: string, text: string): { value: unknown } | Omit<Finding, 'pointer'> {
+    const type = schema['x-type']
+    const converted = type === undefined ? { value: text } : conversions[type].convert(text)
+    const from = referencesIn(raw).join(' and ')
+    const subject = from === '' ? '' : `what ${from} stands for `
+    if ('message' in converted) return { ...converted, rule: `value/${type}`, message: subject + converted.message }
+    // Plain text was judged by the schema before; what came out of a variable was not.
+    const refused = from === '' ? undefined : validator.leaf(schema, converted.value)
+    return refused ? { rule: 'value/schema', message: `${subject}does not fit here`, hint: refused } : converted
+  }
+
+  return { value: settleValue(walk.root, tree, ''), findings, defaults, unknown }
+}
+
+function defaultOf(schema: SchemaNode, pointer: string): unknown {
+  const name = parsePointer(pointer).at(-1) ?? ''
+  return schema['x-default']?.replace('{name}', name) ?? schema.default
+}

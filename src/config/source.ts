@@ -1,0 +1,95 @@
+// From pointers to lines: where each value of the configuration is written, and findings as problems with a place.
+import type { Document, LineCounter } from 'yaml'
+import { type Place, type Range, locate } from './locate.ts'
+import type { Fault } from './parse.ts'
+import { dottedPath, isWithin, parsePointer } from './pointer.ts'
+import type { Finding, Position, Problem } from './problem.ts'
+
+export interface Source {
+  /** Where the value is written; undefined when it is a default. Pointers use the names in the file. */
+  locate(pointer: string): { readonly file: string; readonly line: number; readonly column: number } | undefined
+  origin(pointer: string): 'file' | 'default'
+}
+
+export interface SourceMap {
+  readonly file: string
+  readonly lines: LineCounter
+  readonly document: Document
+  /** Routes' values that are written under `defaults`. */
+  readonly inherited: ReadonlyMap<string, string>
+}
+
+export function createSource(map: SourceMap, defaults: ReadonlySet<string>): Source {
+  const origin = (pointer: string) => ([...ancestry(pointer)].some((part) => defaults.has(part)) ? 'default' : 'file')
+  return {
+    origin,
+    locate(pointer) {
+      const { key, value, exact } = locate(map.document, written(map, pointer))
+      const range = key ?? value
+      if (!exact || !range || origin(pointer) === 'default') return undefined
+      const { line, col } = map.lines.linePos(range.start)
+      return { file: map.file, line, column: col }
+    },
+  }
+}
+
+export function placeFinding(map: SourceMap, finding: Finding): Problem {
+  const { rule, severity = 'error', pointer: asked, message, hint } = finding
+  const pointer = written(map, asked)
+  const found = locate(map.document, pointer)
+  const range = blamed(found, finding.at)
+  const via = found.alias && `It comes in through *${found.alias.name} on line ${map.lines.linePos(found.alias.offset).line}.`
+  const advice = [hint, via].filter(Boolean).join(' ')
+  return {
+    rule,
+    severity,
+    file: map.file,
+    start: position(map.lines, range.start),
+    end: position(map.lines, range.end),
+    pointer,
+    path: dottedPath(pointer),
+    message,
+    ...(advice === '' ? {} : { hint: advice }),
+  }
+}
+
+export function placeFault(file: string, lines: LineCounter, { rule, message, hint, start, end }: Fault): Problem {
+  return {
+    rule,
+    severity: 'error',
+    file,
+    start: position(lines, start),
+    end: position(lines, end),
+    pointer: '',
+    path: '',
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  }
+}
+
+/** The pointer under which the value stands in the file. */
+function written({ inherited }: SourceMap, pointer: string): string {
+  for (const [route, source] of inherited) {
+    if (isWithin(pointer, route)) return source + pointer.slice(route.length)
+  }
+  return pointer
+}
+
+/** What the caret goes under: a missing value's place is its parent's name; an empty value has no width. */
+function blamed({ key, value, exact }: Place, at: Finding['at']): Range {
+  const isEmpty = value !== undefined && value.start === value.end
+  const preferKey = at === 'key' || !exact || isEmpty
+  return (preferKey ? (key ?? firstCharacter(value)) : value) ?? { start: 0, end: 1 }
+}
+
+const firstCharacter = (range: Range | undefined) => range && { start: range.start, end: range.start + 1 }
+
+function position(lines: LineCounter, offset: number): Position {
+  const { line, col } = lines.linePos(offset)
+  return { line: Math.max(1, line), column: Math.max(1, col), offset }
+}
+
+function* ancestry(pointer: string): Iterable<string> {
+  const depth = parsePointer(pointer).length
+  for (let kept = depth; kept > 0; kept--) yield pointer.split('/').slice(0, kept + 1).join('/')
+}

@@ -1,0 +1,42 @@
+// "Did you mean": the candidate nearest to a mistyped word, if any is near enough to be worth naming.
+
+/** The candidate that differs in case or separators only, else the one fewest edits away. */
+export function closest(word: string, candidates: readonly string[]): string | undefined {
+  const same = candidates.find((candidate) => fold(candidate) === fold(word))
+  if (same !== undefined) return same
+  const [best] = candidates
+    .map((candidate) => ({ candidate, edits: editDistance(fold(word), fold(candidate)) }))
+    .filter(({ candidate, edits }) => edits <= Math.max(1, Math.floor(Math.min(word.length, candidate.length) / 3)))
+    .sort((a, b) => a.edits - b.edits)
+  return best?.candidate
+}
+
+/** `Did you mean "x"?` or undefined. */
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
+  const candidate = closest(word, candidates)
+  return candidate === undefined ? undefined : `Did you mean "${candidate}"?`
+}
+
+const fold = (word: string) => word.toLowerCase().replaceAll(/[-_ ]/g, '')
+
+/** Optimal string alignment: insert, delete, replace and swap of neighbours count one each. */
+function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = []
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = at(previous, column - 1) + (a[row - 1] === b[column - 1] ? 0 : 1)
+      const swapped =
+        a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+          ? at(beforePrevious, column - 2) + 1
+          : Number.POSITIVE_INFINITY
+      current.push(Math.min(at(previous, column) + 1, at(current, column - 1) + 1, replaced, swapped))
+    }
+    beforePrevious = previous
+    previous = current
+  }
+  return at(previous, b.length)
+}
+
+const at = (row: readonly number[], column: number) => row[column] ?? Number.POSITIVE_INFINITY

@@ -1,0 +1,426 @@
+// GENERATED from schema/ by `npm run generate`: the configuration after the pipeline. Do not edit.
+
+/**
+ * How the gateway authenticates to the upstream.
+ */
+export type AuthConfig = NoneAuth | ApiKeyAuth | AuthorizationCodeAuth
+/**
+ * Who may use a route: the word `anyone` (who signed in), or lists. Any list admits; `deny` wins. With `deny` alone, everyone else is admitted.
+ */
+export type AccessConfig = 'anyone' | AccessRules
+/**
+ * Where grants, sessions and upstream tokens are kept.
+ */
+export type StoreConfig = EmbeddedStore | MemoryStore
+
+/**
+ * mcp-oauth-gateway: who may sign in, which MCP servers stand behind the gateway, and how it signs in to each of them.
+ */
+export interface Config {
+  /**
+   * Version of this file's format.
+   */
+  readonly version: 1
+  readonly server: ServerConfig
+  readonly login: LoginConfig
+  readonly tokens: TokensConfig
+  readonly clients: ClientsConfig
+  /**
+   * Upstream authorization servers that several routes may share, by name.
+   */
+  readonly authorization_servers: {
+    readonly [k: string]: AuthorizationServerConfig
+  }
+  /**
+   * The MCP servers behind the gateway, by name.
+   */
+  readonly routes: {
+    readonly [k: string]: RouteConfig
+  }
+  readonly store: StoreConfig
+  readonly observability: ObservabilityConfig
+}
+/**
+ * Where the gateway listens and under which URL clients know it.
+ */
+export interface ServerConfig {
+  /**
+   * Address or host name to listen on. The default listens on 127.0.0.1 and ::1 only.
+   */
+  readonly host: string
+  /**
+   * TCP port to listen on. 0 takes any free port.
+   */
+  readonly port: number
+  /**
+   * The origin that clients and browsers reach the gateway at; the issuer of its tokens. Needed when `host` is not loopback. Default: http://localhost and the port.
+   */
+  readonly public_url?: string
+  /**
+   * Web origins besides the gateway's own whose pages may call it from a browser.
+   *
+   * Items: Scheme, host and port, without a path: https://mcp.example.com.
+   */
+  readonly allowed_origins: readonly string[]
+  /**
+   * Host headers besides public_url's that requests may carry, such as a health checker's.
+   */
+  readonly allowed_hosts: readonly string[]
+  readonly tls?: TlsConfig
+  /**
+   * How long open streams may go on after a shutdown began, their route's upstream changed or their token expired.
+   */
+  readonly drain_timeout_ms: number
+}
+/**
+ * Serve HTTPS directly. Leave it out behind a proxy that does.
+ */
+export interface TlsConfig {
+  /**
+   * Certificate chain as PEM text.
+   */
+  readonly cert: string
+  /**
+   * Private key of the certificate as PEM text.
+   */
+  readonly key: string
+}
+/**
+ * Screen 1: how people sign in to the gateway. Without `users` or `none` there is one user from MCP_GATEWAY_USERNAME and MCP_GATEWAY_PASSWORD.
+ */
+export interface LoginConfig {
+  /**
+   * People who sign in with a password, by user name.
+   */
+  readonly users?: {
+    readonly [k: string]: UserConfig
+  }
+  readonly none?: NoneLogin
+  readonly session: SessionConfig
+  readonly brand: BrandConfig
+}
+/**
+ * One person.
+ */
+export interface UserConfig {
+  /**
+   * Argon2id hash of the password, as `mcp-oauth-gateway hash-password` prints it.
+   */
+  readonly password_hash: string
+  /**
+   * The person's email address.
+   */
+  readonly email?: string
+  /**
+   * Groups the person belongs to; `access` refers to them.
+   *
+   * Items: A group, as `login` names it.
+   */
+  readonly groups: readonly string[]
+}
+/**
+ * No sign-in at the gateway: each browser is its own anonymous person and still has to consent. Write `none: {}`.
+ */
+export interface NoneLogin {}
+/**
+ * The browser session that spares people a second sign-in.
+ */
+export interface SessionConfig {
+  /**
+   * How long a browser stays signed in at the gateway.
+   */
+  readonly ttl_ms: number
+}
+/**
+ * How the sign-in pages present themselves.
+ */
+export interface BrandConfig {
+  /**
+   * Name shown on the sign-in and consent pages.
+   */
+  readonly name: string
+}
+/**
+ * Lifetimes of the tokens the gateway gives to MCP clients.
+ */
+export interface TokensConfig {
+  /**
+   * Lifetime of an access token.
+   */
+  readonly access_ttl_ms: number
+  /**
+   * A refresh token that is not used for this long expires.
+   */
+  readonly refresh_ttl_ms: number
+  /**
+   * After this long a person signs in again, however often tokens were refreshed.
+   */
+  readonly refresh_max_ms: number
+  /**
+   * How long a spent refresh token still answers with its successor, for clients that lost the reply. From 0s to 300s.
+   */
+  readonly refresh_grace_ms: number
+}
+/**
+ * Which MCP clients may ask for access, and how they make themselves known.
+ */
+export interface ClientsConfig {
+  readonly registration: RegistrationConfig
+}
+/**
+ * Dynamic client registration (RFC 7591).
+ */
+export interface RegistrationConfig {
+  /**
+   * Whether unknown clients may register themselves.
+   */
+  readonly enabled: boolean
+  /**
+   * Private-use URI schemes (RFC 8252 §7.1) that registered redirect URIs may have besides https and loopback http.
+   */
+  readonly redirect_schemes: readonly string[]
+}
+/**
+ * An upstream's authorization server and the gateway's registration there, in the names of RFC 8414 and RFC 7591.
+ */
+export interface AuthorizationServerConfig {
+  /**
+   * Issuer identifier. When given, an `iss` in the upstream's answer must equal it (RFC 9207).
+   */
+  readonly issuer?: string
+  /**
+   * Where browsers are sent to sign in at the upstream.
+   */
+  readonly authorization_endpoint: string
+  /**
+   * Where the gateway redeems codes and refreshes tokens.
+   */
+  readonly token_endpoint: string
+  /**
+   * The gateway's client identifier at this authorization server.
+   */
+  readonly client_id: string
+  /**
+   * The gateway's client secret. Leave it out for a public client.
+   */
+  readonly client_secret?: string
+  /**
+   * How the gateway authenticates at the token endpoint. Left out: client_secret_basic with a client_secret, none without.
+   */
+  readonly token_endpoint_auth_method?: 'none' | 'client_secret_basic' | 'client_secret_post'
+  /**
+   * Further query parameters for the authorization endpoint.
+   */
+  readonly authorization_parameters: {
+    readonly [k: string]: string
+  }
+  /**
+   * Use this callback path instead of /upstream/callback/<name>. One authorization server only.
+   */
+  readonly callback?: '/upstream/callback'
+}
+/**
+ * One MCP server behind the gateway.
+ */
+export interface RouteConfig {
+  /**
+   * Public path of the route. Default: / and the route's name.
+   */
+  readonly path: string
+  /**
+   * Name shown to people on the consent page. Default: the route's name.
+   */
+  readonly title?: string
+  /**
+   * A sentence for people on the consent page.
+   */
+  readonly description?: string
+  readonly upstream: UpstreamConfig
+  readonly auth: AuthConfig
+  readonly access: AccessConfig
+  readonly limits: LimitsConfig
+  readonly timeouts: TimeoutsConfig
+}
+/**
+ * The MCP server behind a route: its URL, or an object when headers are needed.
+ */
+export interface UpstreamConfig {
+  /**
+   * URL of the MCP server. A trailing slash counts.
+   */
+  readonly url: string
+  /**
+   * Headers the gateway sets on every request to the upstream.
+   */
+  readonly headers: {
+    /**
+     * The value of a header. It may hold ${NAME}.
+     */
+    readonly [k: string]: string
+  }
+  /**
+   * Request headers of the client that are passed on besides those that MCP and HTTP define.
+   */
+  readonly forward_headers: readonly string[]
+}
+/**
+ * The upstream needs no authentication.
+ */
+export interface NoneAuth {
+  /**
+   * No authentication.
+   */
+  readonly type: 'none'
+}
+/**
+ * One key, shared by everyone, on every request to the upstream.
+ */
+export interface ApiKeyAuth {
+  /**
+   * A shared key.
+   */
+  readonly type: 'api_key'
+  /**
+   * Where the key goes.
+   */
+  readonly in: 'header' | 'query'
+  /**
+   * Name of the header or query parameter.
+   */
+  readonly name: string
+  /**
+   * What is sent, with the scheme word if the upstream wants one.
+   */
+  readonly value: string
+}
+/**
+ * Screen 2: each person signs in at the upstream's authorization server, and the gateway uses that person's token.
+ */
+export interface AuthorizationCodeAuth {
+  /**
+   * A token per person.
+   */
+  readonly type: 'authorization_code'
+  /**
+   * Name of an entry under `authorization_servers`, or its fields written here.
+   */
+  readonly authorization_server: string | AuthorizationServerConfig
+  /**
+   * Scope to ask the upstream for, space separated (RFC 6749 §3.3).
+   */
+  readonly scope?: string
+  /**
+   * The `resource` (RFC 8707) sent to the upstream's authorization server, or none to send none. Default: the upstream's url.
+   */
+  readonly resource?: string
+}
+/**
+ * Any list admits; `deny` wins.
+ */
+export interface AccessRules {
+  /**
+   * User names that are admitted.
+   *
+   * Items: What a person types as user name.
+   */
+  readonly users?: readonly string[]
+  /**
+   * Groups whose members are admitted.
+   *
+   * Items: A group, as `login` names it.
+   */
+  readonly groups?: readonly string[]
+  readonly deny?: AccessDeny
+}
+/**
+ * Who is refused, whatever the other lists say.
+ */
+export interface AccessDeny {
+  /**
+   * User names that are refused.
+   *
+   * Items: What a person types as user name.
+   */
+  readonly users: readonly string[]
+  /**
+   * Groups whose members are refused.
+   *
+   * Items: A group, as `login` names it.
+   */
+  readonly groups: readonly string[]
+}
+/**
+ * How much one request may ask for.
+ */
+export interface LimitsConfig {
+  /**
+   * Largest request body that is passed on; more is answered with 413.
+   */
+  readonly max_body_bytes: number
+}
+/**
+ * How long the gateway waits for the upstream. An open event stream has no time limit.
+ */
+export interface TimeoutsConfig {
+  /**
+   * Until a connection to the upstream stands.
+   */
+  readonly connect_ms: number
+  /**
+   * Until the upstream's answer begins.
+   */
+  readonly response_ms: number
+}
+/**
+ * A database in a folder on this machine.
+ */
+export interface EmbeddedStore {
+  /**
+   * A database in a folder on this machine.
+   */
+  readonly type: 'embedded'
+  /**
+   * Folder of the database. Default: a folder under the operating system's state directory.
+   */
+  readonly path?: string
+  /**
+   * Keys that seal upstream tokens: 32 bytes each, base64url. The first seals, all open. Default: a key file beside the store folder.
+   *
+   * Items: Taken from the environment, ${NAME}, or from a file, ${file:/run/secrets/name}. Never written here.
+   */
+  readonly keys?: readonly string[]
+}
+/**
+ * Nothing is kept when the process ends. For tests.
+ */
+export interface MemoryStore {
+  /**
+   * In this process only.
+   */
+  readonly type: 'memory'
+  /**
+   * Keys that seal upstream tokens: 32 bytes each, base64url. The first seals, all open. Default: a key file beside the store folder.
+   *
+   * Items: Taken from the environment, ${NAME}, or from a file, ${file:/run/secrets/name}. Never written here.
+   */
+  readonly keys?: readonly string[]
+}
+/**
+ * What the gateway tells about itself.
+ */
+export interface ObservabilityConfig {
+  readonly log: LogConfig
+}
+/**
+ * The log on stderr.
+ */
+export interface LogConfig {
+  /**
+   * The least severe entries that are written.
+   */
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /**
+   * auto is pretty on a terminal and json elsewhere.
+   */
+  readonly format: 'auto' | 'pretty' | 'json'
+}

@@ -1,0 +1,74 @@
+// GET /upstream/callback[/<id>]: the browser comes back from screen 2. Everything is checked and the transaction is
+// consumed before the upstream's code is touched.
+import { OAuthError, PageError } from '../errors.ts'
+import type { Gateway, Route } from '../gateway.ts'
+import { parseParameters } from '../oauth/parameters.ts'
+import { sameHash } from '../oauth/tokens.ts'
+import { mayUse } from '../policy/access.ts'
+import type { Reply } from '../reply.ts'
+import type { Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
+import type { Transaction } from '../store/records.ts'
+import { redirectError } from './authorize.ts'
+import { configurationChanged } from './consent.ts'
+import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
+import { codeReply } from './grants.ts'
+import { currentSession } from './sessions.ts'
+import { advance, checkBrowser, loadTransaction, unbindCookie } from './transactions.ts'
+
+export const callback: Handle = async (request, gateway, deps) => {
+  const state = parseParameters(request.query).get('state') ?? ''
+  const entry = await loadTransaction(state.split('.')[0], deps)
+  const transaction = entry.value
+  checkBrowser(transaction, request, gateway)
+  const pending = checkState(transaction, state, request.path, deps)
+  const subject = await checkSameUser(transaction, request, gateway, deps)
+  const { route, link } = liveLink(transaction, pending, gateway)
+  // Consumed before the exchange: a second click must not redeem the code again (sec-C5).
+  await advance(entry, { stage: 'done' }, deps)
+  const cookies = [unbindCookie(transaction, gateway)]
+  try {
+    await link.finish(subject, pending, new URLSearchParams(request.query))
+    deps.log.info('upstream connected', { subject, route: route.name })
+    return await codeReply(transaction, subject, route, gateway, deps, cookies)
+  } catch (error) {
+    return failed(error, transaction, gateway, deps, cookies)
+  }
+}
+
+/** The state is ours, whole, not yet used, and came in where this authorization server's answers belong (sec-C10). */
+function checkState(transaction: Transaction, state: string, path: string, { sealer }: Deps): UpstreamPending {
+  const { stage, upstream, id } = transaction
+  if (stage !== 'upstream' || upstream === undefined || upstream.callbackPath !== path) throw expired('stage_or_path')
+  const opened = sealer.open('transaction', id, upstream.sealed)
+  if (opened === undefined) throw expired('sealed')
+  const pending = JSON.parse(opened) as UpstreamPending
+  if (!sameHash(pending.state, state)) throw expired('state')
+  return pending
+}
+
+function expired(reason: string): PageError {
+  return new PageError(400, 'This sign-in was already finished or has expired', 'Go back to your client and connect again.', { reason })
+}
+
+/** Another tab may have signed in as somebody else meanwhile: the upstream account must not land with them (sec-C7). */
+async function checkSameUser(transaction: Transaction, request: EndpointRequest, gateway: Gateway, deps: Deps): Promise<Subject> {
+  const session = await currentSession(request, gateway, deps)
+  if (session !== undefined && session.subject === transaction.subject) return session.subject
+  throw new PageError(403, 'You signed in as somebody else meanwhile', 'Go back to your client and connect again.', { reason: 'other_user' })
+}
+
+/** The sign-in is finished only under the configuration it was begun under, as far as credentials go (sec-H4). */
+function liveLink(transaction: Transaction, pending: UpstreamPending, gateway: Gateway): { route: Route; link: UpstreamLink } {
+  const route = gateway.routes.get(transaction.route)
+  const link = route?.auth.link
+  if (route === undefined || link?.fingerprint !== pending.fingerprint) throw configurationChanged()
+  const profile = transaction.subject && gateway.profile(transaction.subject)
+  if (profile === undefined || !mayUse(route.access, profile)) throw configurationChanged()
+  return { route, link }
+}
+
+function failed(error: unknown, transaction: Transaction, gateway: Gateway, { log }: Deps, cookies: readonly string[]): Reply {
+  if (!(error instanceof OAuthError)) throw error
+  log.warn('upstream sign-in failed', { route: transaction.route, error: error.code, ...error.detail })
+  return redirectError(transaction.redirectUri, transaction.state, gateway.issuer, error, cookies)
+}

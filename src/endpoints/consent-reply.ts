@@ -1,0 +1,42 @@
+// Screen 1 as a reply: what the consent page says about a transaction.
+import type { Gateway, Route } from '../gateway.ts'
+import { type ConsentView, consentPage } from '../pages/consent.ts'
+import { PAGE_HEADERS } from '../pages/layout.ts'
+import { htmlReply, type Reply } from '../reply.ts'
+import type { SignedIn } from './sessions.ts'
+import { type BoundTransaction, csrfToken } from './transactions.ts'
+
+export interface ConsentState {
+  readonly bound: BoundTransaction
+  readonly route: Route
+  readonly session: SignedIn | undefined
+  readonly cookies: readonly string[]
+  readonly status?: number
+  readonly error?: string
+  readonly username?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export function consentReply(gateway: Gateway, state: ConsentState): Reply {
+  const { bound, route, session, status = 200, cookies, headers } = state
+  const { transaction } = bound
+  const html = consentPage({
+    brand: gateway.brand,
+    clientName: transaction.clientName,
+    redirectUri: transaction.redirectUri,
+    route: { title: route.title, resource: route.resource },
+    upstream: { host: route.upstream.url.host, asksForAccount: route.auth.link !== undefined, scopes: route.auth.link?.scopes ?? [] },
+    transaction: transaction.id,
+    csrf: csrfToken(bound, session?.subject),
+    user: visitor(gateway, session),
+    error: state.error,
+    username: state.username,
+  })
+  return htmlReply(status, html, { ...PAGE_HEADERS, ...headers }, cookies)
+}
+
+function visitor(gateway: Gateway, session: SignedIn | undefined): ConsentView['user'] {
+  const asksPassword = gateway.logins.some((login) => login.prompt.kind === 'password')
+  if (session !== undefined && asksPassword) return { kind: 'signed_in', name: session.profile.name }
+  return { kind: asksPassword ? 'password' : 'anonymous' }
+}

@@ -1,0 +1,59 @@
+// Grants in the store: made at the end of a sign-in, found by the tokens that clients present.
+import { type Gateway, type Route } from '../gateway.ts'
+import { grantExpiresAtMs, issueCode } from '../oauth/grant.ts'
+import { redirectLocation } from '../oauth/redirect-uri.ts'
+import { hashToken, mintGrantId, mintToken, type PresentedToken } from '../oauth/tokens.ts'
+import { type Reply, redirectReply } from '../reply.ts'
+import type { Subject } from '../slots.ts'
+import { type Grant, indexes, keys, type Transaction } from '../store/records.ts'
+import { ABSENT, type Entry, type WriteOptions } from '../store/store.ts'
+import type { Deps } from './endpoint.ts'
+
+/** The end of every sign-in: a code for the client, on disk before it is sent. */
+export async function codeReply(
+  transaction: Transaction,
+  subject: Subject,
+  route: Route,
+  gateway: Gateway,
+  { store, now, log }: Deps,
+  cookies: readonly string[],
+): Promise<Reply> {
+  const grantId = mintGrantId()
+  const code = mintToken('code', grantId)
+  const approval = {
+    grantId,
+    codeHash: hashToken(code),
+    subject,
+    clientId: transaction.clientId,
+    route: route.name,
+    scopes: route.scopes,
+    redirectUri: transaction.redirectUri,
+    challenge: transaction.codeChallenge,
+  }
+  const grant = issueCode(approval, gateway.tokens, now())
+  await store.cas(keys.grant(grantId), ABSENT, grant, writeOptions(grant))
+  log.info('code issued', { subject, route: route.name })
+  const answer = { code, state: transaction.state, iss: gateway.issuer }
+  return redirectReply(redirectLocation(transaction.redirectUri, answer), cookies)
+}
+
+export async function findGrant({ grantId }: PresentedToken, { store }: Deps): Promise<Entry<Grant> | undefined> {
+  return store.get<Grant>(keys.grant(grantId))
+}
+
+/** False: somebody else changed the grant meanwhile, so it has to be judged again. */
+export async function replaceGrant(entry: Entry<Grant>, next: Grant, { store }: Deps): Promise<boolean> {
+  return store.cas(keys.grant(next.id), entry.version, next, writeOptions(next))
+}
+
+/** Ends the family: every token of it is unknown from here on. */
+export async function revokeGrant(entry: Entry<Grant>, { store }: Deps): Promise<boolean> {
+  return store.cas(keys.grant(entry.value.id), entry.version, undefined)
+}
+
+function writeOptions(grant: Grant): WriteOptions {
+  return {
+    expiresAtMs: grantExpiresAtMs(grant),
+    indexes: [indexes.bySubject(grant.subject), indexes.byClient(hashToken(grant.clientId)), indexes.byRoute(grant.route)],
+  }
+}

@@ -1,0 +1,17 @@
+// The table of endpoints. Everything else is a well-known document, a route, or not there.
+import { authorize } from './authorize.ts'
+import { callback } from './callback.ts'
+import { consent, login } from './consent.ts'
+import type { Endpoint } from './endpoint.ts'
+import { register } from './register.ts'
+import { token } from './token.ts'
+
+export const ENDPOINTS: readonly Endpoint[] = [
+  { method: 'GET', path: '/authorize', audience: 'browser', handle: authorize },
+  { method: 'POST', path: '/login', audience: 'browser', handle: login },
+  { method: 'POST', path: '/consent', audience: 'browser', handle: consent },
+  { method: 'GET', path: '/upstream/callback', audience: 'browser', handle: callback },
+  { method: 'GET', path: '/upstream/callback/:id', audience: 'browser', handle: callback },
+  { method: 'POST', path: '/register', audience: 'client', handle: register },
+  { method: 'POST', path: '/token', audience: 'client', handle: token },
+]

@@ -1,0 +1,128 @@
+// The MCP path: one request of a client, checked, given the upstream's credentials, and relayed as it comes. The chain
+// reads top to bottom; a failure before the first byte is written as the client's own kind of error.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { HttpError, OAuthError, UpstreamError } from '../errors.ts'
+import type { Gateway, Route } from '../gateway.ts'
+import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
+import { forward } from '../upstream/forward.ts'
+import { checkSingleHeaders, isStreamRequest, requestHeaders } from '../upstream/headers.ts'
+import { JSON_RPC_CODE, type JsonRpcCode, jsonRpcError, requestId } from '../upstream/json-rpc.ts'
+import type { Pools } from '../upstream/pools.ts'
+import { readBody } from '../upstream/read-body.ts'
+import type { ResponseHead, Verdict } from '../upstream/relay.ts'
+import { authenticate, Challenged } from './authenticate.ts'
+import type { Deps } from './endpoint.ts'
+
+const METHODS: ReadonlySet<string> = new Set(['POST', 'GET', 'DELETE'])
+
+export interface McpExchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly route: Route
+  readonly gateway: Gateway
+  readonly deps: Deps
+  readonly pools: Pools
+}
+
+/** Always answers: nothing is thrown to the server. */
+export async function proxyMcp(exchange: McpExchange): Promise<void> {
+  let body: Buffer | undefined
+  try {
+    checkRequest(exchange)
+    await relay(exchange, (read) => {
+      body = read
+    })
+  } catch (error) {
+    writeFailure(exchange, error, body)
+  }
+}
+
+async function relay({ request, response, route, gateway, deps, pools }: McpExchange, onBody: (body: Buffer) => void): Promise<void> {
+  const { rawHeaders, headers, method = '' } = request
+  const caller = await authenticate(headers.authorization, route, gateway, deps)
+  const body = await readBody(request, route.limits.max_body_bytes)
+  onBody(body)
+  const credentials = await route.auth.attach(caller)
+  const outcome = await forward(
+    {
+      pools,
+      url: route.upstream.url,
+      ...(credentials.query !== undefined && { query: credentials.query }),
+      method,
+      headers: requestHeaders(rawHeaders, { forward: route.upstream.forwardHeaders }, credentials, route.upstream.headers),
+      ...(method === 'POST' && { body }),
+      timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
+      isStream: isStreamRequest(method, rawHeaders),
+      onResponseHead: stopAtRefusal,
+    },
+    request,
+    response,
+  )
+  if (outcome.kind === 'stopped') throw refusedBy(route, outcome)
+  deps.log.debug('relayed', { route: route.name, method, status: outcome.status, end: outcome.kind })
+}
+
+// The upstream's own challenge would send the client to sign in at the upstream (sec-T14).
+function stopAtRefusal({ status }: ResponseHead): Verdict {
+  return status === 401 ? 'stop' : 'pass'
+}
+
+function refusedBy(route: Route, { status }: ResponseHead): Error {
+  const detail = { route: route.name, status, reason: 'upstream_refused' }
+  // A person can mend a link by connecting again; a shared key only the operator can (design §6.9).
+  return route.auth.link === undefined
+    ? new UpstreamError('credential_refused', 'the upstream refused the credentials of this gateway: its operator has to act', detail)
+    : new Challenged(route, 'invalid_token', 'the upstream account is no longer connected: sign in again', 'upstream_refused', true)
+}
+
+function checkRequest({ request, gateway }: McpExchange): void {
+  const { method = '', headers, rawHeaders } = request
+  if (!METHODS.has(method)) throw new HttpError(405, `${method} is not used by MCP`)
+  checkSingleHeaders(rawHeaders)
+  // DNS rebinding: a page of another site must reach us neither under its own name nor with its own origin (spec-R6).
+  if (!isAllowedHost(gateway.site, headers.host)) {
+    throw new HttpError(421, 'this gateway does not serve that Host: see server.allowed_hosts', { reason: 'host' })
+  }
+  if (!isAllowedOrigin(gateway.site, headers.origin)) {
+    throw new HttpError(403, 'this Origin is not allowed: see server.allowed_origins', { reason: 'origin' })
+  }
+}
+
+interface Failure {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+function writeFailure({ request, response, deps, route }: McpExchange, error: unknown, body: Buffer | undefined): void {
+  const failure = failureOf(error, body)
+  const detail = error instanceof OAuthError || error instanceof HttpError || error instanceof UpstreamError ? error.detail : { error: String(error) }
+  deps.log[failure.status >= 500 ? 'warn' : 'info']('request failed', { route: route.name, method: request.method, status: failure.status, ...detail })
+  if (response.headersSent || response.destroyed) {
+    response.destroy()
+    return
+  }
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...failure.headers }
+  // What is left of an unread body can't be told from a next request, so the connection ends with the answer.
+  response.writeHead(failure.status, request.complete ? headers : { ...headers, connection: 'close' }).end(failure.body)
+}
+
+function failureOf(error: unknown, body: Buffer | undefined): Failure {
+  if (error instanceof OAuthError) {
+    const challenge = error instanceof Challenged ? { 'www-authenticate': error.challenge } : {}
+    return { status: error.status, headers: challenge, body: JSON.stringify({ error: error.code, error_description: error.message }) }
+  }
+  if (error instanceof UpstreamError) {
+    const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }
+    return { status: error.status, headers: retry, body: rpcError(body, JSON_RPC_CODE.internal_error, error.message) }
+  }
+  if (error instanceof HttpError) {
+    return { status: error.status, body: rpcError(body, JSON_RPC_CODE.invalid_request, error.message) }
+  }
+  return { status: 500, body: rpcError(body, JSON_RPC_CODE.internal_error, 'the gateway failed; its log says why') }
+}
+
+/** Carries the request's id, so that the call fails at once instead of timing out in the client (spec-P6). */
+function rpcError(body: Buffer | undefined, code: JsonRpcCode, message: string): string {
+  return jsonRpcError(body === undefined ? null : requestId(body), code, message)
+}

@@ -1,0 +1,25 @@
+// The logins of one generation, from `login` in the configuration, or the one user there is without it.
+import type { LoginConfig } from '../config/types.ts'
+import type { Login } from '../slots.ts'
+import { noneLogin } from './none.ts'
+import { verifyPassword } from './password.ts'
+import { type Throttle, type User, usersLogin } from './users.ts'
+
+export function buildLogins(login: LoginConfig, initialUser: ReadonlyMap<string, User> | undefined, throttle: Throttle): readonly Login[] {
+  const users = login.users === undefined ? initialUser : configuredUsers(login.users)
+  const { ttl_ms: sessionTtlMs } = login.session
+  const checkNobody = (password: string) => verifyPassword(undefined, password)
+  return [
+    ...(users === undefined ? [] : [usersLogin({ users, sessionTtlMs, throttle, checkNobody })]),
+    ...(login.none === undefined ? [] : [noneLogin()]),
+  ]
+}
+
+function configuredUsers(users: NonNullable<LoginConfig['users']>): ReadonlyMap<string, User> {
+  return new Map(
+    Object.entries(users).map(([name, { password_hash: hash, groups }]) => [
+      name,
+      { groups, checkPassword: (password: string) => verifyPassword(hash, password) },
+    ]),
+  )
+}

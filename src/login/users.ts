@@ -1,0 +1,54 @@
+// Login `users`: a name and a password. Which names there are, and how a password is checked, is handed in.
+import { LoginRefused } from '../errors.ts'
+import type { Login, Subject } from '../slots.ts'
+
+export interface User {
+  readonly groups: readonly string[]
+  readonly checkPassword: (password: string) => Promise<boolean>
+}
+
+export interface UsersOptions {
+  readonly users: ReadonlyMap<string, User>
+  readonly sessionTtlMs: number
+  readonly throttle: Throttle
+  /** Takes as long as a real check and always fails, so that timing does not tell which names exist (sec-L5). */
+  readonly checkNobody: (password: string) => Promise<boolean>
+}
+
+/** Slows guessing down. Outlives generations: an edit of the configuration must not reset it. */
+export interface Throttle {
+  /** Throws LoginRefused while this account has to wait. */
+  check(account: string): void
+  failed(account: string): void
+  succeeded(account: string): void
+}
+
+const PREFIX = 'users/'
+
+export function usersLogin({ users, sessionTtlMs, throttle, checkNobody }: UsersOptions): Login {
+  return {
+    prefix: PREFIX,
+    hasReusableNames: true,
+    prompt: { kind: 'password' },
+    sessionTtlMs,
+
+    async submit(form) {
+      const name = form.get('username') ?? ''
+      const password = form.get('password') ?? ''
+      throttle.check(name)
+      const check = users.get(name)?.checkPassword ?? checkNobody
+      if (!(await check(password))) {
+        throttle.failed(name)
+        throw new LoginRefused('The user name or the password is wrong.')
+      }
+      throttle.succeeded(name)
+      return `${PREFIX}${name}` as Subject
+    },
+
+    profile(subject) {
+      const name = subject.slice(PREFIX.length)
+      const user = users.get(name)
+      return user && { name, groups: user.groups }
+    },
+  }
+}

@@ -1,0 +1,42 @@
+// The two discovery documents: protected resource metadata (RFC 9728) per route, authorization server metadata (RFC 8414) once. Pure.
+
+export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const
+
+export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number]
+
+export interface ResourceDescription {
+  readonly resource: string
+  readonly name: string
+  readonly scopes: readonly string[]
+}
+
+/** One string, `issuer`, stands in all three places where clients compare it byte for byte (spec-D8). */
+export function protectedResourceMetadata(issuer: string, route: ResourceDescription) {
+  return {
+    resource: route.resource,
+    authorization_servers: [issuer],
+    bearer_methods_supported: ['header'],
+    resource_name: route.name,
+    scopes_supported: route.scopes,
+  }
+}
+
+export interface ServerFeatures {
+  readonly registration: boolean
+}
+
+/** `scopes_supported` is left out on purpose: several clients ask for everything listed there. */
+export function authorizationServerMetadata(issuer: string, features: ServerFeatures) {
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    ...(features.registration && { registration_endpoint: `${issuer}/register` }),
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
+  }
+}

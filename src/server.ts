@@ -1,0 +1,120 @@
+// The HTTP shell, and the only file that knows fastify: endpoints get values and return values, the MCP path gets the
+// raw streams. Here, and nowhere else, errors become pages, JSON and status codes.
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { parseCookies } from './cookies.ts'
+import type { Deps, Endpoint, EndpointRequest } from './endpoints/endpoint.ts'
+import { failureReply } from './endpoints/failure.ts'
+import { ENDPOINTS } from './endpoints/index.ts'
+import { notFound, wellKnown } from './endpoints/metadata.ts'
+import { proxyMcp } from './endpoints/mcp.ts'
+import type { Gateway } from './gateway.ts'
+import { jsonReply, type Reply } from './reply.ts'
+import type { Pools } from './upstream/pools.ts'
+
+export interface ServerInput {
+  /** The generation that a request which starts now belongs to. Undefined while there is none yet. */
+  readonly current: () => Gateway | undefined
+  readonly deps: Deps
+  readonly pools: Pools
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+}
+
+/** Forms and registrations are small; MCP bodies have a limit per route. */
+const MAX_FORM_BYTES = 64 * 1024
+
+/** Slow senders are cut off: Node's own defaults let them hold a socket for 85 s and more (sec-P14). */
+const SLOW_SENDERS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 } as const
+
+/** Letters that mean the same to every URL parser. With this, no `..`, `//`, `%2f`, `;` or `\` reaches a comparison (sec-P6, sec-P7). */
+const CANONICAL_PATH = /^(?:\/|(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+\/?)$/
+
+export function createServer({ current, deps, pools, tls }: ServerInput): FastifyInstance {
+  const app = fastify({
+    bodyLimit: MAX_FORM_BYTES,
+    requestTimeout: SLOW_SENDERS.requestTimeout,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (_error, _request, reply) => send(reply, notFound()),
+    ...(tls === undefined ? { http: SLOW_SENDERS } : { https: { ...SLOW_SENDERS, ...tls } }),
+  }) as unknown as FastifyInstance
+  app.removeAllContentTypeParsers()
+
+  const generation = (): Gateway => {
+    const gateway = current()
+    if (gateway === undefined) throw new Error('a request arrived before the first configuration was compiled')
+    return gateway
+  }
+
+  app.addHook('onRequest', async (request, reply) => {
+    const path = pathOf(request)
+    if (path !== undefined && CANONICAL_PATH.test(path)) return
+    reply.header('connection', 'close')
+    return send(reply, path === undefined ? jsonReply(400, { error: 'invalid_request' }) : notFound())
+  })
+
+  app.register(async (forms) => {
+    forms.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+    for (const endpoint of ENDPOINTS) {
+      forms.route({
+        method: endpoint.method,
+        url: endpoint.path,
+        handler: (request, reply) => answer(endpoint, request, reply),
+      })
+    }
+  })
+
+  app.register(async (mcp) => {
+    // The body stays a stream: it is read only after the caller is known.
+    mcp.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    mcp.all('/*', async (request, reply) => {
+      const gateway = generation()
+      const path = pathOf(request) ?? ''
+      const route = gateway.routeByPath(path)
+      if (route === undefined) return send(reply, await wellKnownOrNothing(request, gateway))
+      reply.hijack()
+      await proxyMcp({ request: request.raw, response: reply.raw, route, gateway, deps, pools })
+    })
+  })
+
+  app.setNotFoundHandler((_request, reply) => send(reply, notFound()))
+  app.setErrorHandler((error, request, reply) => send(reply, failureReply(error, 'client', current(), deps, request.headers)))
+
+  async function answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const gateway = generation()
+    try {
+      return send(reply, await endpoint.handle(endpointRequest(request), gateway, deps))
+    } catch (error) {
+      return send(reply, failureReply(error, endpoint.audience, gateway, deps, request.headers))
+    }
+  }
+
+  async function wellKnownOrNothing(request: FastifyRequest, gateway: Gateway): Promise<Reply> {
+    return request.method === 'GET' ? wellKnown(endpointRequest(request), gateway, deps) : notFound()
+  }
+
+  return app
+}
+
+/** The path as it was sent. Undefined for absolute-form targets: `http://evil/x` must never be taken for a path (sec-P6). */
+function pathOf(request: FastifyRequest): string | undefined {
+  const target = request.raw.url ?? ''
+  return target.startsWith('/') ? target.split('?', 1)[0] : undefined
+}
+
+function endpointRequest(request: FastifyRequest): EndpointRequest {
+  const target = request.raw.url ?? ''
+  const at = target.indexOf('?')
+  return {
+    path: pathOf(request) ?? '',
+    query: at === -1 ? '' : target.slice(at + 1),
+    headers: request.headers,
+    cookies: parseCookies(request.headers.cookie),
+    body: typeof request.body === 'string' ? request.body : '',
+  }
+}
+
+function send(reply: FastifyReply, { status, headers, cookies, body }: Reply): FastifyReply {
+  reply.code(status).headers(headers)
+  if (cookies.length > 0) reply.header('set-cookie', cookies)
+  return reply.send(body)
+}

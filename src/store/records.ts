@@ -1,0 +1,113 @@
+// What the store holds, and under which keys. Every record carries its format version `v`; secrets inside are sealed.
+import type { VerifiedRedirect } from '../oauth/redirect-uri.ts'
+import type { Subject } from '../slots.ts'
+
+/** Bumped when a record's shape changes in a way older code cannot read. */
+export const FORMAT = 1
+
+/** One trip from GET /authorize to the authorization code. Lives at most ten minutes. */
+export interface Transaction {
+  readonly v: typeof FORMAT
+  readonly id: string
+  readonly clientId: string
+  readonly clientName: string | undefined
+  readonly redirectUri: VerifiedRedirect
+  /** The client's own `state`: opaque payload, never a key (two clients may send the same one). */
+  readonly state: string | undefined
+  readonly codeChallenge: string
+  readonly route: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  /** SHA-256 of the cookie that this browser was given for this transaction. Replaced at consent. */
+  readonly browserHash: string
+  /** Which step comes next. A transaction that is `done` answers "already used". */
+  readonly stage: 'consent' | 'upstream' | 'done'
+  /** Who consented; known from the consent on. */
+  readonly subject: Subject | undefined
+  /** The sealed UpstreamPending, and where the upstream's answer must come in, once the browser was sent there. */
+  readonly upstream: { readonly callbackPath: string; readonly sealed: string } | undefined
+}
+
+/** An access token as the store knows it. */
+export interface TokenHash {
+  readonly hash: string
+  readonly expiresAtMs: number
+}
+
+/**
+ * A subject's consent to a client on a route, with its token family. Code spending, rotation, replay detection and
+ * revocation are each one compare-and-swap on this one record.
+ */
+export interface Grant {
+  readonly v: typeof FORMAT
+  readonly id: string
+  readonly subject: Subject
+  readonly clientId: string
+  readonly route: string
+  readonly scopes: readonly string[]
+  readonly createdAtMs: number
+  /** Absolute end of the family, whatever is refreshed. */
+  readonly expiresAtMs: number
+  /** Kept, marked as spent, until it expires: a replay must be recognised (RFC 6749 §4.1.2). */
+  readonly code: {
+    readonly hash: string
+    readonly expiresAtMs: number
+    readonly redirectUri: string
+    readonly challenge: string
+    readonly spent: boolean
+  }
+  readonly access: readonly TokenHash[]
+  readonly refresh: TokenHash | undefined
+  /** Refresh tokens that were spent and are still in their grace, each with its successor pair sealed under HKDF(that token). */
+  readonly spent: readonly SpentToken[]
+}
+
+export interface SpentToken {
+  readonly hash: string
+  readonly graceEndsAtMs: number
+  readonly sealedSuccessor: string
+}
+
+/** A browser that signed in at the gateway. Keyed by the hash of its cookie. */
+export interface Session {
+  readonly v: typeof FORMAT
+  readonly subject: Subject
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+}
+
+/** Somebody who once signed in by name. Found again, and forgotten, when that name leaves the configuration. */
+export interface KnownUser {
+  readonly v: typeof FORMAT
+  readonly subject: Subject
+}
+
+/** A subject's tokens at one upstream. `sealed` holds LinkTokens, bound to this record's key. */
+export interface Link {
+  readonly v: typeof FORMAT
+  readonly subject: Subject
+  readonly fingerprint: string
+  /** Every scope that was asked for. A route that needs others asks again, for the union; one refused is not asked for in a loop. */
+  readonly asked: readonly string[]
+  /** The scope that the upstream said it granted, as it wrote it; undefined when it never said. */
+  readonly granted: string | undefined
+  readonly sealed: string
+  /** Set when the upstream refused these tokens for good (`invalid_grant`): sign in again. */
+  readonly dead: boolean
+  readonly updatedAtMs: number
+}
+
+export const keys = {
+  transaction: (idHash: string) => `transaction/${idHash}`,
+  grant: (grantId: string) => `grant/${grantId}`,
+  session: (cookieHash: string) => `session/${cookieHash}`,
+  link: (subjectHash: string, fingerprint: string) => `link/${subjectHash}/${fingerprint}`,
+  user: (subject: Subject) => `user/${subject}`,
+} as const
+
+export const indexes = {
+  bySubject: (subject: Subject) => `subject/${subject}`,
+  byClient: (clientHash: string) => `client/${clientHash}`,
+  byRoute: (route: string) => `route/${route}`,
+  users: 'users',
+} as const

@@ -1,0 +1,106 @@
+// A gateway in this process, on a YAML text of the test's own, with an embedded store in a folder of its own.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type App, startApp } from '../../src/app.ts'
+import { ConfigError } from '../../src/config/problem.ts'
+import type { LogDetail } from '../../src/errors.ts'
+import type { Log } from '../../src/ops/log.ts'
+import { type Watcher, watchFile } from '../../src/watch.ts'
+
+export interface LogLine {
+  readonly level: keyof Log
+  readonly event: string
+  readonly fields: LogDetail
+}
+
+export interface TestGateway {
+  readonly app: App
+  readonly url: string
+  readonly folder: string
+  readonly file: string
+  readonly log: readonly LogLine[]
+  /** Writes the file as an editor would; with `watch` the gateway notices by itself. */
+  write(yaml: string): Promise<void>
+  /** Resolves with the first log line of this event, past or to come. */
+  logged(event: string): Promise<LogLine>
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly yaml: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly watch?: boolean
+  readonly now?: () => number
+}
+
+/** The user of every test gateway that names no login. */
+export const USER = { username: 'gateway_user', password: 'correct horse' } as const
+
+export async function startGateway({
+  yaml,
+  env = {},
+  watch = false,
+  now,
+}: GatewayOptions): Promise<TestGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-test-'))
+  const file = join(folder, 'gateways.yaml')
+  await writeFile(file, yaml)
+  const recorded = recordingLog()
+  const app = await startApp({
+    source: { name: 'gateways.yaml', folder, text: yaml },
+    env: { ...(yaml.includes('login:') ? {} : { MCP_GATEWAY_PASSWORD: USER.password }), ...env },
+    stateFolder: join(folder, 'state'),
+    log: recorded.log,
+    ...(now && { now }),
+  })
+  const watcher = watch ? follow(app, file, yaml, recorded.log) : undefined
+  return {
+    app,
+    url: app.publicUrl,
+    folder,
+    file,
+    log: recorded.lines,
+    write: (text) => writeFile(file, text),
+    logged: recorded.logged,
+    async close() {
+      await watcher?.close()
+      await app.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function follow(app: App, file: string, initialText: string, log: Log): Watcher {
+  return watchFile({
+    file,
+    initialText,
+    log,
+    onText: (text) =>
+      app.reload(text).then(
+        ({ generation }) => log.info('reloaded', { generation }),
+        (error: unknown) =>
+          log.error('reload refused', {
+            reason: error instanceof ConfigError ? error.message : String(error),
+          }),
+      ),
+  })
+}
+
+function recordingLog() {
+  const lines: LogLine[] = []
+  const waiting: { event: string; resolve: (line: LogLine) => void }[] = []
+  const write =
+    (level: keyof Log) =>
+    (event: string, fields: LogDetail = {}) => {
+      const line = { level, event, fields }
+      lines.push(line)
+      for (const waiter of waiting.filter((candidate) => candidate.event === event)) waiter.resolve(line)
+    }
+  const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  const logged = (event: string) => {
+    const seen = lines.find((line) => line.event === event)
+    return seen ? Promise.resolve(seen) : new Promise<LogLine>((resolve) => waiting.push({ event, resolve }))
+  }
+  return { log, lines, logged }
+}

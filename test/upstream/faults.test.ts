@@ -1,0 +1,440 @@
+// What goes wrong between client, gateway and upstream: who notices, who is told, and what nobody may see.
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import * as assert from 'uvu/assert'
+import { UpstreamError } from '../../src/errors.ts'
+import { suite } from '../support/suite.ts'
+import { call, closing, open, post, rawClient, startFront, startHttp, startRaw, textOf } from './harness.ts'
+
+const test = suite('upstream/faults')
+const JSON_TYPE = { 'content-type': 'application/json' }
+const SSE_TYPE = { 'content-type': 'text/event-stream' }
+const PING = '{"jsonrpc":"2.0","id":"p-1","method":"ping"}'
+
+function fault(outcome: unknown): unknown {
+  assert.instance(outcome, UpstreamError)
+  return (outcome as UpstreamError).fault
+}
+
+const error = (message: string) =>
+  JSON.stringify({ jsonrpc: '2.0', id: 'p-1', error: { code: -32603, message } })
+
+test('sec-P8: a redirect is a 502 and is never followed', async (context) => {
+  let hits = 0
+  const sink = await startHttp(context, (_, response) => {
+    hits += 1
+    response.end()
+  })
+  const statuses = [301, 302, 303, 307, 308, 300, 304, 399]
+  const upstream = await startHttp(context, (_, response) => {
+    response
+      .writeHead(statuses[front.outcomes.length] ?? 0, { location: sink.url.href, ...JSON_TYPE })
+      .end('{}')
+  })
+  const front = await startFront(context, upstream.url, { credentials: { 'x-api-key': 'secret' } })
+  for (const status of statuses) {
+    const answer = await call(front.url, { body: PING })
+    assert.equal([answer.status, answer.headers.location, answer.text], [502, undefined, error('redirected')])
+    assert.equal((front.outcomes.at(-1) as UpstreamError).detail, { status })
+  }
+  assert.is(hits, 0)
+})
+
+test('sec-P10: a success that is not MCP is a 502, and none of its body is shown', async (context) => {
+  const heads = [
+    { 'content-type': 'text/html', 'content-length': '13' },
+    { 'content-type': 'text/html' },
+    { 'content-type': 'text/javascript' },
+    { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+    {},
+  ]
+  const upstream = await startHttp(context, (_, response) => {
+    response.writeHead(200, heads[front.outcomes.length]).end('<b>canary</b>')
+  })
+  const front = await startFront(context, upstream.url)
+  for (const head of heads) {
+    const answer = await call(front.url, { body: PING })
+    assert.equal([answer.status, answer.text], [502, error('bad_response')], JSON.stringify(head))
+  }
+})
+
+test('sec-P10: an error page keeps its status and becomes a JSON-RPC error with the request id', async (context) => {
+  const statuses = [400, 403, 404, 405, 500, 503]
+  const upstream = await startHttp(context, (_, response) => {
+    const status = statuses[front.outcomes.length] ?? 0
+    response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'retry-after': '9' })
+    response.end('<script>canary</script>')
+  })
+  const front = await startFront(context, upstream.url)
+  for (const status of statuses) {
+    const answer = await call(front.url, { body: PING })
+    assert.is(answer.status, status)
+    assert.is(answer.text, error(`the MCP server answered ${status}`))
+    assert.is(answer.headers['content-type'], 'application/json')
+    assert.is(answer.headers['retry-after'], '9')
+    assert.equal(front.outcomes.at(-1), { kind: 'relayed', status })
+  }
+  assert.is(upstream.sockets.size, 1)
+})
+
+test('an answer that neither begins a body nor ends times out', async (context) => {
+  const upstream = await startHttp(context, (_, response) => response.writeHead(200).flushHeaders())
+  const front = await startFront(context, upstream.url, { timeouts: { connectMs: 1_000, responseMs: 50 } })
+  assert.is((await call(front.url, { body: PING })).status, 504)
+})
+
+test('spec-P6: an upstream that cannot be reached is a 502 with the request id', async (context) => {
+  const port = await closedPort()
+  for (const host of ['127.0.0.1', 'name.invalid']) {
+    const front = await startFront(context, new URL(`http://${host}:${port}/mcp`))
+    const answer = await call(front.url, { body: PING })
+    assert.equal([answer.status, answer.text], [502, error('unreachable')])
+    assert.not.match((front.outcomes[0] as Error).message, /127\.0\.0\.1|invalid/)
+  }
+})
+
+test('an upstream that does not speak TLS is unreachable over https', async (context) => {
+  const upstream = await startRaw(context, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  const front = await startFront(context, new URL(upstream.url.href.replace('http:', 'https:')))
+  assert.is((await call(front.url, { body: PING })).status, 502)
+  assert.is(fault(front.outcomes[0]), 'unreachable')
+})
+
+test('spec-P6: an upstream that never answers is a 504, and its connection is closed', async (context) => {
+  const upstream = await startHttp(context, (request) => {
+    closed = closing(request.socket)
+  })
+  let closed: Promise<unknown> | undefined
+  const front = await startFront(context, upstream.url, { timeouts: { connectMs: 1_000, responseMs: 200 } })
+  const answer = await call(front.url, { body: PING })
+  assert.equal([answer.status, answer.text], [504, error('timeout')])
+  await closed
+})
+
+test('a TLS handshake that never ends is a 504', async (context) => {
+  const upstream = await startRaw(context, () => {})
+  const front = await startFront(context, new URL(upstream.url.href.replace('http:', 'https:')), {
+    timeouts: { connectMs: 200, responseMs: 5_000 },
+  })
+  assert.is((await call(front.url, { body: PING })).status, 504)
+})
+
+test('a connection closed or broken without an answer is a 502, and the POST was sent once', async (context) => {
+  const endings = [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]
+  for (const ending of endings) {
+    let requests = 0
+    const upstream = await startRaw(context, (socket) => {
+      socket.on('data', () => {
+        requests += 1
+        ending(socket)
+      })
+    })
+    const front = await startFront(context, upstream.url)
+    const answer = await call(front.url, { body: PING })
+    assert.equal([answer.status, answer.text], [502, error('reset')])
+    assert.is(requests, 1)
+  }
+})
+
+test('an answer that is not HTTP is a 502', async (context) => {
+  const answers = [
+    'SSH-2.0-OpenSSH\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+    `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
+  ]
+  for (const text of answers) {
+    const upstream = await startRaw(context, (socket) => void socket.on('data', () => socket.write(text)))
+    const front = await startFront(context, upstream.url)
+    assert.is((await call(front.url, { body: PING })).status, 502)
+    assert.is(fault(front.outcomes[0]), 'bad_response')
+  }
+})
+
+test('an idle connection the upstream has closed is no error: the next POST goes out on a new one, once', async (context) => {
+  const bodies: string[] = []
+  const upstream = await startHttp(context, async (request, response) => {
+    bodies.push(await textOf(request))
+    response.writeHead(200, JSON_TYPE).end('{}')
+  })
+  const front = await startFront(context, upstream.url)
+  const endings = [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]
+  for (let round = 0; round < 10; round++) {
+    assert.is((await call(front.url, { body: String(round) })).status, 200)
+    assert.is(upstream.sockets.size, 1)
+    for (const socket of upstream.sockets) endings[round % 2]?.(socket)
+  }
+  assert.equal(
+    bodies,
+    Array.from({ length: 10 }, (_, round) => String(round)),
+  )
+})
+
+test('a POST that was written to a kept connection is not sent again when that breaks', async (context) => {
+  const bodies: string[] = []
+  let connections = 0
+  const upstream = await startRaw(context, (socket) => {
+    connections += 1
+    socket.on('data', (data) => {
+      const body = data.toString().split('\r\n\r\n')[1] ?? ''
+      bodies.push(body)
+      if (body === 'second') socket.resetAndDestroy()
+      else socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}')
+    })
+  })
+  const front = await startFront(context, upstream.url)
+  assert.is((await call(front.url, { body: 'first' })).status, 200)
+  assert.is((await call(front.url, { body: 'second' })).status, 502)
+  assert.is((await call(front.url, { body: 'third' })).status, 200)
+  assert.equal(bodies, ['first', 'second', 'third'])
+  assert.is(connections, 2)
+})
+
+test('an upstream that breaks off in mid-answer breaks the client off: no clean end is made up', async (context) => {
+  const chunkedHead =
+    'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+  const event = 'data: 1\n\n'
+  const cases = [
+    { head: `${chunkedHead}9\r\n${event}\r\n`, end: (socket: Socket) => socket.end() },
+    { head: `${chunkedHead}9\r\n${event}\r\n`, end: (socket: Socket) => socket.resetAndDestroy() },
+    { head: `${chunkedHead}9\r\n${event}\r\nzz\r\n`, end: () => {} },
+    {
+      head: `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n${event}`,
+      end: (socket: Socket) => socket.end(),
+    },
+  ]
+  for (const { head, end } of cases) {
+    const sockets: Socket[] = []
+    const upstream = await startRaw(context, (socket) => {
+      sockets.push(socket)
+      socket.once('data', () => socket.write(head))
+    })
+    const front = await startFront(context, upstream.url)
+    const client = await rawClient(front.port, post(PING))
+    if (head.endsWith(event) || head.endsWith(`${event}\r\n`)) await client.until('data: 1')
+    for (const socket of sockets) end(socket)
+    const text = await client.whole()
+    assert.match(text, /^HTTP\/1\.1 200 /)
+    assert.not.ok(text.endsWith('0\r\n\r\n'), text)
+    assert.equal(front.outcomes, [{ kind: 'cut_off', status: 200 }])
+  }
+})
+
+test('sec-P16: a client that leaves cancels the upstream request within a second', async (context) => {
+  const moments = {
+    'before the head': () => {},
+    'in an open stream': (response: ServerResponse) => response.writeHead(200, SSE_TYPE).write('data: 1\n\n'),
+    'before an undecided body': (response: ServerResponse) => response.writeHead(200).flushHeaders(),
+  }
+  for (const [moment, answer] of Object.entries(moments)) {
+    const arrived: Promise<unknown>[] = []
+    let arrive = () => {}
+    const arrival = new Promise<void>((resolve) => {
+      arrive = resolve
+    })
+    const upstream = await startHttp(context, (request, response) => {
+      arrived.push(closing(request.socket))
+      answer(response)
+      arrive()
+    })
+    const front = await startFront(context, upstream.url)
+    const left = front.next()
+    const client = await rawClient(front.port, post(PING))
+    await arrival
+    if (moment === 'in an open stream') await client.until('data: 1')
+    client.socket.destroy()
+    const start = performance.now()
+    await Promise.all(arrived)
+    assert.ok(performance.now() - start < 1_000, moment)
+    const outcome = await left
+    assert.is('kind' in outcome && outcome.kind, 'client_gone', moment)
+  }
+})
+
+test('sec-P16: a client that leaves while the connection is being made settles at once, and nothing is sent', async (context) => {
+  const received: string[] = []
+  const upstream = await startRaw(context, (socket) => {
+    socket.on('data', (data) => received.push(String(data[0])))
+  })
+  const front = await startFront(context, new URL(upstream.url.href.replace('http:', 'https:')), {
+    timeouts: { connectMs: 200, responseMs: 5_000 },
+  })
+  const left = front.next()
+  const client = await rawClient(front.port, post(PING))
+  while (received.length === 0) await new Promise(setImmediate)
+  client.socket.destroy()
+  assert.equal(await left, { kind: 'client_gone', status: 0 })
+  assert.equal(received, ['22'])
+})
+
+test('whoever destroys the response ends the upstream request too', async (context) => {
+  const responses: ServerResponse[] = []
+  const upstream = await startHttp(context, (request, response) => {
+    closed = closing(request.socket)
+    response.writeHead(200, SSE_TYPE).write('data: 1\n\n')
+  })
+  let closed: Promise<unknown> | undefined
+  const front = await startFront(context, upstream.url, (_, response) => {
+    responses.push(response)
+    return {}
+  })
+  const left = front.next()
+  const stream = await open(front.url, { method: 'GET' })
+  await once(stream, 'data')
+  responses[0]?.destroy()
+  await closed
+  assert.equal(await left, { kind: 'client_gone', status: 200 })
+})
+
+test('a response destroyed while bytes are on their way is not written to', async (context) => {
+  const streams: ServerResponse[] = []
+  const upstream = await startHttp(context, (_, response) => {
+    streams.push(response)
+    response.writeHead(200, SSE_TYPE).write('data: 1\n\n')
+  })
+  const responses: ServerResponse[] = []
+  const errors: Error[] = []
+  const front = await startFront(context, upstream.url, (_, response) => {
+    responses.push(response)
+    response.on('error', (e) => errors.push(e))
+    return {
+      onResponseHead: () => {
+        response.destroy()
+        return 'pass'
+      },
+    }
+  })
+  const left = front.next()
+  const client = await rawClient(front.port, post(PING))
+  const outcome = await left
+  assert.is('kind' in outcome && outcome.kind, 'client_gone')
+  await client.whole()
+  assert.equal(errors, [])
+})
+
+test('a pipelined request is cancelled too when its client leaves', async (context) => {
+  const open = new Set<Socket>()
+  const upstream = await startHttp(context, (request, response) => {
+    open.add(request.socket)
+    request.socket.on('close', () => open.delete(request.socket))
+    response.writeHead(200, SSE_TYPE).write('data: 1\n\n')
+  })
+  const front = await startFront(context, upstream.url)
+  const client = await rawClient(front.port, post('1') + post('2'))
+  while (open.size < 2) await new Promise(setImmediate)
+  await client.until('data: 1')
+  const both = Promise.all([front.next(), front.next()])
+  client.socket.destroy()
+  for (const outcome of await both) assert.is('kind' in outcome && outcome.kind, 'client_gone')
+  while (open.size > 0) await new Promise(setImmediate)
+})
+
+test('a client that has already left is not forwarded for', async (context) => {
+  let requests = 0
+  const upstream = await startHttp(context, (_, response) => {
+    requests += 1
+    response.end()
+  })
+  const front = await startFront(context, upstream.url, (request) => {
+    request.socket.destroy()
+    return {}
+  })
+  const left = front.next()
+  await rawClient(front.port, post(''))
+  const outcome = await left
+  assert.equal(outcome instanceof Error ? 'kind' : outcome, outcome)
+  assert.is(requests, 0)
+})
+
+test('sec-P15: a slow reader pauses the upstream and then gets every byte', async (context) => {
+  const total = 200 * 1024 * 1024
+  const chunk = Buffer.alloc(64 * 1024, 'data: x\n')
+  let pulled = 0
+  const upstream = await startHttp(context, async (_, response) => {
+    response.writeHead(200, SSE_TYPE)
+    while (pulled < total) {
+      pulled += chunk.length
+      if (!response.write(chunk)) await drained(response)
+      if (response.destroyed) return
+    }
+    response.end()
+  })
+  const front = await startFront(context, upstream.url)
+  const response = await open(front.url, { method: 'GET' })
+  response.pause()
+  const atRest = await settled(() => pulled)
+  assert.ok(atRest < 32 * 1024 * 1024, `${atRest} bytes pulled`)
+  let received = 0
+  response.on('data', (data: Buffer) => {
+    received += data.length
+  })
+  response.resume()
+  await once(response, 'end')
+  assert.is(received, total)
+  assert.equal(front.outcomes, [{ kind: 'relayed', status: 200 }])
+})
+
+test('sec-P15: a reader that never reads is dropped, and the upstream freed', async (context) => {
+  const upstream = await startHttp(context, async (request, response) => {
+    closed = closing(request.socket)
+    response.writeHead(200, SSE_TYPE)
+    const chunk = Buffer.alloc(64 * 1024, 'data: x\n')
+    while (!response.destroyed) if (!response.write(chunk)) await drained(response)
+  })
+  let closed: Promise<unknown> | undefined
+  const front = await startFront(context, upstream.url, {
+    timeouts: { connectMs: 1_000, responseMs: 1_000, stallMs: 300 },
+  })
+  const left = front.next()
+  const client = await rawClient(front.port, post(PING))
+  client.socket.pause()
+  assert.equal(await left, { kind: 'client_gone', status: 200 })
+  await closed
+  client.socket.destroy()
+})
+
+test('sec-P2: two session ids are refused before the upstream hears of them', async (context) => {
+  let requests = 0
+  const upstream = await startHttp(context, (_, response) => {
+    requests += 1
+    response.end()
+  })
+  const front = await startFront(context, upstream.url)
+  const twice = 'mcp-session-id: a\r\nMcp-Session-Id: b\r\n'
+  const client = await rawClient(front.port, post(PING, twice))
+  assert.match(await client.whole(), /^HTTP\/1\.1 400 /)
+  assert.is(requests, 0)
+})
+
+/** Resolves when there is room again, or nobody left to read. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+}
+
+/** Resolves once the value has not changed for 300 ms. */
+async function settled(value: () => number): Promise<number> {
+  for (;;) {
+    const before = value()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    if (value() === before && before > 0) return before
+  }
+}
+
+/** A port of ours that nothing listens on: the far end of a connection. */
+async function closedPort(): Promise<number> {
+  const { createServer } = await import('node:net')
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+test.run()
