@@ -58,15 +58,19 @@ function shape(node, context) {
   if (known) return known
   const target = {}
   context.seen.set(whole.title, target)
-  return Object.assign(target, shapeBody(whole, context), { title: stages[context.stage].prefix + whole.title })
+  return Object.assign(target, shapeBody(whole, context), {
+    title: stages[context.stage].prefix + whole.title,
+  })
 }
 
 function shapeBody(node, context) {
   const { title, description, type, enum: values, items, anyOf } = node
   if ('const' in node) return { const: node.const, description }
-  if (context.stage === 'final' && node['x-type']) return { type: CONVERTED[node['x-type']].type, description }
+  if (context.stage === 'final' && node['x-type'])
+    return { type: CONVERTED[node['x-type']].type, description }
   if (anyOf) return shapeUnion(node, context)
-  if (type !== 'object') return prune({ type, enum: values, description, items: items && shape(items, context) })
+  if (type !== 'object')
+    return prune({ type, enum: values, description, items: items && shape(items, context) })
   return { ...shapeObject(node, context), description, title }
 }
 

@@ -2,8 +2,10 @@
 // next generation, swaps one pointer, and lets the old one end with its last request.
 import type { FastifyInstance } from 'fastify'
 import { createLinks } from './auth/links.ts'
+import { createRefresh } from './auth/refresh.ts'
 import { loadConfig, type Loaded } from './config/load.ts'
 import type { Config } from './config/types.ts'
+import { UpstreamError } from './errors.ts'
 import { forgetDepartedUsers } from './departed.ts'
 import type { Deps } from './endpoints/endpoint.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
@@ -14,6 +16,7 @@ import type { Log } from './ops/log.ts'
 import { createServer } from './server.ts'
 import { openStore } from './store/open.ts'
 import { type StatePaths, statePaths } from './store/state-folder.ts'
+import { createStreams } from './streams.ts'
 import { controlHttp } from './upstream/http.ts'
 import { createPools, type Pools } from './upstream/pools.ts'
 
@@ -48,20 +51,30 @@ export interface App {
   close(): Promise<void>
 }
 
+/** Supervisors kill after 30 s; what is being written to the store must be done before. */
+const MAX_DRAIN_MS = 20_000
+
 /** Throws ConfigError when the configuration is not valid, and the reason when the store or the port can't be had. */
 export async function startApp({ source, env, stateFolder, log, now = Date.now }: AppOptions): Promise<App> {
   const load = (text: string): Loaded => loadConfig({ file: source.name, folder: source.folder, text, env })
   const first = load(source.text)
   const paths = statePaths(stateFolder, first.config.store.type === 'embedded' ? first.config.store.path : undefined)
   const { store, sealer } = await openStore(first.config.store, paths, now)
-  const deps: Deps = { store, sealer, now, log }
+  let gateway: Gateway | undefined
+  const current = (): Gateway => {
+    if (gateway === undefined) throw new Error('a request arrived before the first configuration was compiled')
+    return gateway
+  }
+  const streams = createStreams({ store, current, now })
+  const deps: Deps = { store, sealer, streams, now, log }
   const pools = createPools()
   const throttle = createThrottle(now)
-  const authDeps = { links: createLinks(store, sealer, now), http: controlHttp, now }
+  const links = createLinks(store, sealer, now)
+  const refresh = createRefresh({ links, store, http: controlHttp, now })
+  const authDeps = { store, sealer, links, refresh, http: controlHttp, now, log }
   const firstUser = await initialUserOf(first.config, env, paths)
 
-  let gateway: Gateway | undefined
-  const server = createServer({ current: () => gateway, deps, pools, tls: first.config.server.tls })
+  const server = createServer({ current, deps, pools, tls: first.config.server.tls })
   const port = await listen(server, first.config)
 
   function build({ config }: Loaded): Gateway {
@@ -72,25 +85,30 @@ export async function startApp({ source, env, stateFolder, log, now = Date.now }
 
   gateway = build(first)
   await forgetDepartedUsers(gateway, deps)
-  const started = gateway
-
+  warmUp(gateway, log)
   return {
-    publicUrl: started.issuer,
+    publicUrl: gateway.issuer,
     port,
     initialUser: firstUser,
-    current: () => gateway ?? started,
+    current,
     async reload(text) {
       const loaded = load(text)
       warnOfRestart(first.config, loaded.config, log)
-      const previous = gateway ?? started
+      const previous = current()
       const next = build(loaded)
       gateway = next
       retireUnused(previous, next, pools)
       await forgetDepartedUsers(next, deps)
+      await streams.check()
+      warmUp(next, log)
       return next
     },
     async close() {
-      await server.close()
+      // New connections are refused at once; what is under way may end by itself, for a while.
+      const closed = server.close()
+      await streams.drain(Math.min(current().drainTimeoutMs, MAX_DRAIN_MS))
+      await closed
+      streams.close()
       await pools.close()
       await store.close()
     },
@@ -106,6 +124,16 @@ async function listen(server: FastifyInstance, { server: { host, port } }: Confi
   const address = server.addresses()[0]
   if (typeof address !== 'object') throw new Error('the server has no TCP address')
   return address.port
+}
+
+/** In the background: an upstream that is down must neither delay the others nor keep the gateway from starting. */
+function warmUp({ routes }: Gateway, log: Log): void {
+  for (const { name, auth } of routes.values()) {
+    auth.warmUp?.().catch((error: unknown) => {
+      const detail = error instanceof UpstreamError ? error.detail : {}
+      log.warn('the upstream could not be looked up yet', { route: name, reason: error instanceof Error ? error.message : String(error), ...detail })
+    })
+  }
 }
 
 /** These are read once; the rest of the file takes effect all the same. */

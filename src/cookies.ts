@@ -55,7 +55,12 @@ export function transactionCookieValue(secret: string, nowMs: number): string {
 export function evictOldTransactions(names: CookieNames, cookies: ReadonlyMap<string, string>): string[] {
   return [...cookies]
     .filter(([name]) => name.startsWith(names.transactionPrefix))
-    .sort(([, a], [, b]) => Number(b.split('.')[0]) - Number(a.split('.')[0]))
+    .sort(([, a], [, b]) => startedAt(b) - startedAt(a))
     .slice(MAX_TRANSACTION_COOKIES - 1)
     .map(([name]) => clearCookie(names, name))
+}
+
+/** A value without a time is not one of ours, so it is the oldest. */
+function startedAt(value: string): number {
+  return Number(value.split('.')[0]) || 0
 }

@@ -34,6 +34,7 @@ export interface Gateway {
   readonly issuer: string
   readonly brand: string
   readonly tokens: TokensConfig
+  readonly drainTimeoutMs: number
   readonly registration: Config['clients']['registration']
   readonly site: SiteRules
   readonly logins: readonly Login[]
@@ -62,7 +63,7 @@ export function buildGateway({ generation, config, publicUrl, logins, deps }: Ga
   const issuer = publicUrl.replace(/\/$/, '')
   const serverFor = upstreamServers(config.authorization_servers, issuer)
   const routes = new Map(
-    Object.entries(config.routes).map(([name, route]) => [name, buildRoute(name, route, issuer, serverFor, deps)]),
+    Object.entries(config.routes).map(([name, route]) => [name, buildRoute(name, route, { issuer, serverFor, clientName: config.login.brand.name, deps })]),
   )
   const byPath = new Map([...routes.values()].map((route) => [route.path, route]))
   const byResource = new Map([...routes.values()].map((route) => [canonicalResource(route.resource), route]))
@@ -72,6 +73,7 @@ export function buildGateway({ generation, config, publicUrl, logins, deps }: Ga
     issuer,
     brand: config.login.brand.name,
     tokens: config.tokens,
+    drainTimeoutMs: config.server.drain_timeout_ms,
     registration: config.clients.registration,
     site: {
       issuer,
@@ -88,13 +90,14 @@ export function buildGateway({ generation, config, publicUrl, logins, deps }: Ga
   } satisfies Gateway)
 }
 
-function buildRoute(
-  name: string,
-  route: RouteConfig,
-  issuer: string,
-  serverFor: ReturnType<typeof upstreamServers>,
-  deps: AuthDeps,
-): Route {
+interface RouteContext {
+  readonly issuer: string
+  readonly serverFor: ReturnType<typeof upstreamServers>
+  readonly clientName: string
+  readonly deps: AuthDeps
+}
+
+function buildRoute(name: string, route: RouteConfig, { issuer, serverFor, clientName, deps }: RouteContext): Route {
   const upstream = new URL(route.upstream.url)
   return Object.freeze({
     name,
@@ -104,7 +107,7 @@ function buildRoute(
     resourceMetadata: issuer + WELL_KNOWN_RESOURCE + route.path,
     scopes: [routeScope(name)],
     upstream: { url: upstream, headers: lowerCaseNames(route.upstream.headers), forwardHeaders: route.upstream.forward_headers },
-    auth: buildAuth(route.auth, { upstream, server: (reference) => serverFor(name, reference), deps }),
+    auth: buildAuth(route.auth, { upstream, clientName, server: (reference) => serverFor(name, reference), deps }),
     access: route.access,
     limits: route.limits,
     timeouts: route.timeouts,

@@ -12,8 +12,8 @@ import { jsonReply, type Reply } from './reply.ts'
 import type { Pools } from './upstream/pools.ts'
 
 export interface ServerInput {
-  /** The generation that a request which starts now belongs to. Undefined while there is none yet. */
-  readonly current: () => Gateway | undefined
+  /** The generation that a request which starts now belongs to. */
+  readonly current: () => Gateway
   readonly deps: Deps
   readonly pools: Pools
   readonly tls: { readonly cert: string; readonly key: string } | undefined
@@ -39,12 +39,6 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
 
-  const generation = (): Gateway => {
-    const gateway = current()
-    if (gateway === undefined) throw new Error('a request arrived before the first configuration was compiled')
-    return gateway
-  }
-
   app.addHook('onRequest', async (request, reply) => {
     const path = pathOf(request)
     if (path !== undefined && CANONICAL_PATH.test(path)) return
@@ -67,7 +61,7 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
     // The body stays a stream: it is read only after the caller is known.
     mcp.addContentTypeParser('*', (_request, _payload, done) => done(null))
     mcp.all('/*', async (request, reply) => {
-      const gateway = generation()
+      const gateway = current()
       const path = pathOf(request) ?? ''
       const route = gateway.routeByPath(path)
       if (route === undefined) return send(reply, await wellKnownOrNothing(request, gateway))
@@ -80,7 +74,7 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   app.setErrorHandler((error, request, reply) => send(reply, failureReply(error, 'client', current(), deps, request.headers)))
 
   async function answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const gateway = generation()
+    const gateway = current()
     try {
       return send(reply, await endpoint.handle(endpointRequest(request), gateway, deps))
     } catch (error) {

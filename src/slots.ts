@@ -9,6 +9,8 @@ export interface Caller {
   readonly subject: Subject
   readonly clientId: string
   readonly grantId: string
+  /** Hash of the access token that was presented. */
+  readonly tokenHash: string
   readonly route: string
   readonly scopes: readonly string[]
 }
@@ -23,10 +25,10 @@ export interface Credentials {
 export interface UpstreamLink {
   /** Where this authorization server's answers come in, and no other's (sec-C10). */
   readonly callbackPath: string
-  /** What the upstream will be asked for, as the consent page shows it. */
-  readonly scopes: readonly string[]
-  /** A sign-in begun under another fingerprint is not finished under this one. */
-  readonly fingerprint: string
+  /** What the upstream will be asked for, as the consent page shows it. Asks nobody: it is read before anyone signed in. */
+  scopes(): Promise<readonly string[]>
+  /** A sign-in begun under another fingerprint is not finished under this one. Undefined: not known yet. */
+  fingerprint(): Promise<string | undefined>
   /** Whether this person's link serves the route as it is now. */
   isGood(subject: Subject): Promise<boolean>
   /** Where to send the browser, with `state`. What `finish` needs is sealed into the transaction. */
@@ -45,7 +47,11 @@ export interface UpstreamPending {
 /** Slot 2: how the gateway authenticates to the upstream. One per route. */
 export interface UpstreamAuth {
   attach(caller: Caller): Promise<Credentials>
+  /** The upstream answered 401 to what was sent. True: attach again, the credentials are others now. After the second time there is no third. */
+  rejected?(caller: Caller, sent: Credentials, time: 1 | 2): Promise<boolean>
   readonly link?: UpstreamLink
+  /** Asks the upstream what can be asked before anybody comes. Throws UpstreamError; nothing depends on it. */
+  warmUp?(): Promise<void>
 }
 
 /** What a login needs of the browser to ask who is there. */

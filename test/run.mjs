@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
 
 // Raised as tests are added: a refactoring that silently loses tests must not stay green.
-const LEAST_TESTS = 60
+const LEAST_TESTS = 200
 
 const { runTests } = await tsImport('./support/runner.ts', import.meta.url)
 const pattern = process.argv[2] ?? ''

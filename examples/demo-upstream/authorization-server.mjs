@@ -22,13 +22,14 @@ export async function createAuthorizationServer({
     return { scope: 'tools', audience: resource, accessTokenFormat: 'opaque' }
   }
 
-  return new Provider(issuer, {
+  const provider = new Provider(issuer, {
     adapter: createMemoryAdapter(),
     jwks: { keys: [signingKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     clients: [gatewayClient(redirectUris), ...clients],
     scopes: ['openid', 'offline_access', 'tools'],
+    responseTypes: ['code'],
     pkce: { required: () => true },
     routes: {
       authorization: '/authorize',
@@ -71,6 +72,14 @@ export async function createAuthorizationServer({
       Session: 14 * 86_400,
     },
   })
+  // RFC 6749 §3.3: without a scope the server takes its default.
+  provider.use((context, next) => {
+    if (context.path === '/authorize' && !context.query.scope) {
+      context.query = { ...context.query, scope: 'tools' }
+    }
+    return next()
+  })
+  return provider
 }
 
 // `native` because its redirect URIs are on loopback: the gateway may then run on any port (RFC 8252 §7.3).

@@ -1,65 +1,164 @@
-// Auth type `authorization_code`: each person signs in at the upstream (screen 2); their token goes out, and only to
-// the upstream that their link was made for.
+// Auth type `authorization_code`: each person signs in at the upstream (screen 2); their token goes out, kept fresh, and
+// only to the upstream that their link was made for.
 import type { AuthorizationCodeAuth } from '../config/types.ts'
-import { OAuthError } from '../errors.ts'
+import { OAuthError, UpstreamError } from '../errors.ts'
 import { includesAll, parseScope, union } from '../oauth/scope.ts'
-import type { Subject, UpstreamAuth, UpstreamLink } from '../slots.ts'
-import { fingerprint as fingerprintOf } from '../upstream/fingerprint.ts'
-import { authorizationUrl, createCodeVerifier, redeem } from '../upstream/oauth-client.ts'
-import type { AuthContext } from './context.ts'
+import type { Caller, Subject, UpstreamAuth, UpstreamLink } from '../slots.ts'
+import { fingerprint } from '../upstream/fingerprint.ts'
+import { authorizationUrl, createCodeVerifier, redeem, type UpstreamServer } from '../upstream/oauth-client.ts'
+import type { AuthContext, ConfiguredServer } from './context.ts'
 import type { OpenLink } from './links.ts'
+import { isDue, isExpired, isPassing } from './refresh.ts'
+import { type Destination, discoveredSource, fixedSource, type ServerSource } from './server-source.ts'
 
 export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthContext): UpstreamAuth {
-  const { links, http, now } = context.deps
-  const server = context.server(entry.authorization_server)
-  const scopes = parseScope(entry.scope)
-  const resource = resourceSent(entry.resource, context.upstream)
-  const fingerprint = fingerprintOf(server, resource, context.upstream)
+  const { links, refresh, http, now } = context.deps
+  const source = sourceOf(entry, context)
+  const fingerprintOf = ({ server, resource }: Destination) => fingerprint(server, resource, context.upstream)
 
-  function isAlive(found: OpenLink | undefined): found is OpenLink {
-    if (found === undefined || found.link.dead) return false
-    return found.tokens.expiresAtMs === undefined || found.tokens.expiresAtMs > now()
+  async function find(subject: Subject): Promise<{ destination: Destination; found: OpenLink } | undefined> {
+    const destination = await source.known()
+    const found = destination && (await links.find(subject, fingerprintOf(destination)))
+    return destination && found && !found.link.dead ? { destination, found } : undefined
+  }
+
+  function renew(subject: Subject, { server, resource }: Destination, stale: OpenLink): Promise<OpenLink | undefined> {
+    return refresh({ subject, server, resource, fingerprint: stale.link.fingerprint }, stale)
+  }
+
+  /** The link with a token that can be sent now; undefined when that person has to connect again. */
+  async function usable(subject: Subject): Promise<OpenLink | undefined> {
+    const known = await find(subject)
+    if (known === undefined || !isDue(known.found.tokens, now())) return known?.found
+    const { destination, found } = known
+    if (found.tokens.refreshToken === undefined) return isExpired(found.tokens, now()) ? undefined : found
+    try {
+      return await renew(subject, destination, found)
+    } catch (error) {
+      // Ahead of its end the old token is as good as ever.
+      if (isPassing(error) && !isExpired(found.tokens, now())) return found
+      throw error
+    }
   }
 
   const link: UpstreamLink = {
-    callbackPath: new URL(server.redirectUri).pathname,
-    scopes,
-    fingerprint,
+    callbackPath: source.callbackPath,
 
-    async isGood(subject: Subject) {
-      const found = await links.find(subject, fingerprint)
-      return isAlive(found) && includesAll(found.link.asked, scopes)
+    async scopes() {
+      return (await source.known())?.scopes ?? parseScope(entry.scope)
+    },
+
+    async fingerprint() {
+      const destination = await source.known()
+      return destination && fingerprintOf(destination)
+    },
+
+    async isGood(subject) {
+      const known = await find(subject)
+      if (known === undefined || !includesAll(known.found.link.asked, known.destination.scopes)) return false
+      // An upstream that does not answer, or refuses the gateway itself, has said nothing about this link.
+      return usable(subject).then((found) => found !== undefined, isUpstreamsFault)
     },
 
     async begin(state) {
+      const destination = await source.renew().catch(asSignInError)
       const codeVerifier = createCodeVerifier()
-      const location = await authorizationUrl(server, { state, codeVerifier, scopes, resource })
-      return { location, pending: { fingerprint, state, codeVerifier } }
+      const location = await authorizationUrl(destination.server, { state, codeVerifier, ...destination })
+      return { location, pending: { fingerprint: fingerprintOf(destination), state, codeVerifier } }
     },
 
-    async finish(subject, pending, answer) {
-      const { state, codeVerifier } = pending
+    async finish(subject, { state, codeVerifier, fingerprint: expected }, answer) {
+      const destination = await source.known()
+      if (destination === undefined || fingerprintOf(destination) !== expected) throw movedMeanwhile()
+      const { server, resource, scopes } = destination
       const tokens = await redeem(http, server, { answer, state, codeVerifier, resource }, now())
-      const earlier = await links.find(subject, fingerprint)
-      await links.save(subject, fingerprint, tokens, union(earlier?.link.asked ?? [], scopes))
+      const earlier = await links.find(subject, expected)
+      await links.save(subject, expected, tokens, union(earlier?.link.asked ?? [], scopes))
     },
   }
 
   return {
     link,
-    async attach(caller) {
-      const found = await links.find(caller.subject, fingerprint)
-      if (!isAlive(found)) {
-        throw new OAuthError('invalid_token', 'the upstream account is not connected: sign in again', {
-          reason: found === undefined ? 'no_link' : 'dead_link',
-        })
+    warmUp: async () => {
+      if ((await source.known()) === undefined) await source.renew()
+    },
+
+    async attach({ subject }) {
+      const found = await usable(subject)
+      if (found === undefined) {
+        throw new OAuthError('invalid_token', 'the upstream account is not connected: sign in again', { reason: 'no_link' })
       }
       return { headers: { authorization: `Bearer ${found.tokens.accessToken}` } }
+    },
+
+    async rejected({ subject }: Caller, sent, time) {
+      const known = await find(subject)
+      if (known === undefined) return false
+      const { destination, found } = known
+      const isCurrent = sent.headers['authorization'] === `Bearer ${found.tokens.accessToken}`
+      if (time === 1 && !isCurrent) return true
+      if (time === 1 && found.tokens.refreshToken !== undefined) {
+        return (await renew(subject, destination, found)) !== undefined
+      }
+      // Refused although fresh, or with nothing to refresh it by: only the person can mend that.
+      if (isCurrent) await links.bury(found)
+      return false
     },
   }
 }
 
-// RFC 8707 says to send it even if the authorization server ignores it (spec-U3); the word `none` is for those that refuse it.
-function resourceSent(configured: string | undefined, upstream: URL): string | undefined {
-  return configured === 'none' ? undefined : (configured ?? upstream.href)
+/** Endpoints in the configuration are taken as they are; anything less is completed by discovery. */
+function sourceOf(auth: AuthorizationCodeAuth, context: AuthContext): ServerSource {
+  const { entry, redirectUri } = context.server(auth.authorization_server)
+  const fixed = entry && fixedServer(entry, redirectUri)
+  if (fixed !== undefined) {
+    const resource = auth.resource === 'none' ? undefined : (auth.resource ?? context.upstream.href)
+    return fixedSource({ server: fixed, resource, scopes: parseScope(auth.scope) })
+  }
+  return discoveredSource(
+    {
+      upstream: context.upstream,
+      issuer: entry?.issuer,
+      client: entry?.client_id === undefined ? undefined : { id: entry.client_id, secret: entry.client_secret, authMethod: entry.token_endpoint_auth_method },
+      scope: auth.scope,
+      resource: auth.resource === 'none' ? null : auth.resource,
+      authorizationParameters: entry?.authorization_parameters ?? {},
+      redirectUri,
+      clientName: context.clientName,
+    },
+    context.deps,
+  )
+}
+
+function fixedServer(entry: NonNullable<ConfiguredServer['entry']>, redirectUri: string): UpstreamServer | undefined {
+  const { authorization_endpoint: authorizationEndpoint, token_endpoint: tokenEndpoint, client_id: clientId, client_secret: clientSecret } = entry
+  if (authorizationEndpoint === undefined || tokenEndpoint === undefined || clientId === undefined) return undefined
+  return {
+    issuer: entry.issuer,
+    issParameterSupported: false,
+    authorizationEndpoint,
+    tokenEndpoint,
+    trust: 'configured',
+    clientId,
+    clientSecret,
+    authMethod: entry.token_endpoint_auth_method ?? (clientSecret === undefined ? 'none' : 'client_secret_basic'),
+    authorizationParameters: entry.authorization_parameters,
+    redirectUri,
+  }
+}
+
+/** During a sign-in the client is told in OAuth's words; our own text names no address. */
+function asSignInError(error: unknown): never {
+  if (!(error instanceof UpstreamError)) throw error
+  const passing = error.fault !== 'bad_response'
+  throw new OAuthError(passing ? 'temporarily_unavailable' : 'server_error', error.message, { fault: error.fault, ...error.detail })
+}
+
+function isUpstreamsFault(error: unknown): true {
+  if (error instanceof UpstreamError) return true
+  throw error
+}
+
+function movedMeanwhile(): OAuthError {
+  return new OAuthError('server_error', 'the upstream moved to another authorization server meanwhile: connect again')
 }

@@ -6,20 +6,28 @@ import type { Sealer } from '../store/seal.ts'
 import type { Store } from '../store/store.ts'
 import type { UpstreamTokens } from '../upstream/oauth-client.ts'
 
-/** A link whose tokens were opened. */
+/** A link whose tokens were opened, as it was at this version. */
 export interface OpenLink {
   readonly link: Link
+  readonly version: number
   readonly tokens: UpstreamTokens
 }
 
 export interface Links {
   /** Undefined when there is none, or when its seal does not open: either way that person connects again. */
   find(subject: Subject, fingerprint: string): Promise<OpenLink | undefined>
+  /** After a sign-in at the upstream: replaces whatever was there. */
   save(subject: Subject, fingerprint: string, tokens: UpstreamTokens, asked: readonly string[]): Promise<void>
+  /** After a refresh. False when the link changed meanwhile: then the newer one counts. */
+  renew(found: OpenLink, tokens: UpstreamTokens): Promise<boolean>
+  /** The upstream refused it for good: that person has to connect again. The tokens are kept (design §6.9). */
+  bury(found: OpenLink): Promise<void>
 }
 
 /** A link that nobody used for so long is deleted (design §2). */
 const UNUSED_MS = 90 * 24 * 60 * 60 * 1000
+/** A link in daily use is written to keep it alive at most this often. */
+const TOUCH_MS = 24 * 60 * 60 * 1000
 const PURPOSE = 'link'
 const MAX_OPENED = 10_000
 
@@ -38,28 +46,47 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
     return tokens
   }
 
+  const options = (subject: Subject) => ({ expiresAtMs: now() + UNUSED_MS, indexes: [indexes.bySubject(subject)] })
+  const keyOf = (subject: Subject, fingerprint: string) => keys.link(hashToken(subject), fingerprint)
+  const seal = (key: string, tokens: UpstreamTokens) => sealer.seal(PURPOSE, key, JSON.stringify(tokens))
+
+  /** Writes `link` over the version that was read. Each write also keeps it for another 90 days. */
+  const replace = ({ link, version }: OpenLink, change: Partial<Link>) =>
+    store.cas(keyOf(link.subject, link.fingerprint), version, { ...link, ...change, updatedAtMs: now() }, options(link.subject))
+
   return {
     async find(subject, fingerprint) {
-      const key = keys.link(hashToken(subject), fingerprint)
+      const key = keyOf(subject, fingerprint)
       const entry = await store.get<Link>(key)
-      if (entry === undefined) return undefined
-      const tokens = open(key, entry.version, entry.value)
-      return tokens && { link: entry.value, tokens }
+      const tokens = entry && open(key, entry.version, entry.value)
+      if (entry === undefined || tokens === undefined) return undefined
+      const found = { link: entry.value, version: entry.version, tokens }
+      if (now() - entry.value.updatedAtMs > TOUCH_MS) await replace(found, {})
+      return found
     },
 
     async save(subject, fingerprint, tokens, asked) {
-      const key = keys.link(hashToken(subject), fingerprint)
+      const key = keyOf(subject, fingerprint)
       const link: Link = {
         v: FORMAT,
         subject,
         fingerprint,
         asked,
         granted: tokens.scope,
-        sealed: sealer.seal(PURPOSE, key, JSON.stringify(tokens)),
+        sealed: seal(key, tokens),
         dead: false,
         updatedAtMs: now(),
       }
-      await store.put(key, link, { expiresAtMs: now() + UNUSED_MS, indexes: [indexes.bySubject(subject)] })
+      await store.put(key, link, options(subject))
+    },
+
+    renew(found, tokens) {
+      const { subject, fingerprint, granted } = found.link
+      return replace(found, { granted: tokens.scope ?? granted, sealed: seal(keyOf(subject, fingerprint), tokens) })
+    },
+
+    async bury(found) {
+      await replace(found, { dead: true })
     },
   }
 }

@@ -1,28 +1,14 @@
-// Upstream authorization servers, from the words of the configuration to what the OAuth client needs. Pure.
+// Which authorization server a route means, and where its answers come back. Pure.
 import type { AuthorizationServerConfig } from '../config/types.ts'
-import type { UpstreamServer } from '../upstream/oauth-client.ts'
+import type { ConfiguredServer } from './context.ts'
 
 const CALLBACK = '/upstream/callback'
 
-/** Looks servers up by name, or takes them as written inline: then the route's name stands in their callback path. */
+/** A named server has its name in the callback path; one written inline, or left to discovery, has the route's (design §4). */
 export function upstreamServers(named: Readonly<Record<string, AuthorizationServerConfig>>, issuer: string) {
-  return (route: string, reference: string | AuthorizationServerConfig): UpstreamServer => {
-    if (typeof reference !== 'string') return describe(route, reference, issuer)
-    const entry = named[reference]
-    if (entry === undefined) throw new Error(`authorization server ${reference} passed validation but does not exist`)
-    return describe(reference, entry, issuer)
-  }
-}
-
-function describe(id: string, entry: AuthorizationServerConfig, issuer: string): UpstreamServer {
-  return {
-    issuer: entry.issuer,
-    authorizationEndpoint: entry.authorization_endpoint,
-    tokenEndpoint: entry.token_endpoint,
-    clientId: entry.client_id,
-    clientSecret: entry.client_secret,
-    authMethod: entry.token_endpoint_auth_method ?? (entry.client_secret === undefined ? 'none' : 'client_secret_basic'),
-    authorizationParameters: entry.authorization_parameters,
-    redirectUri: issuer + (entry.callback ?? `${CALLBACK}/${id}`),
+  return (route: string, reference: string | AuthorizationServerConfig | undefined): ConfiguredServer => {
+    const id = typeof reference === 'string' ? reference : route
+    const entry = typeof reference === 'string' ? named[reference] : reference
+    return { entry, redirectUri: issuer + (entry?.callback ?? `${CALLBACK}/${id}`) }
   }
 }

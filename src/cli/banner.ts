@@ -32,14 +32,21 @@ export function banner({ version, gateway, source, initialUser, showPassword }: 
   return lines.join('\n')
 }
 
-function howToSignIn(gateway: Gateway, initialUser: InitialUser | undefined, showPassword: boolean): string[] {
+function howToSignIn(
+  gateway: Gateway,
+  initialUser: InitialUser | undefined,
+  showPassword: boolean,
+): string[] {
   if (initialUser === undefined) {
     const asksPassword = gateway.logins.some(({ prompt }) => prompt.kind === 'password')
     return [asksPassword ? '  Sign in as one of login.users.' : '  Nobody is asked to sign in (login.none).']
   }
   const { name, password, file } = initialUser
   if (file === undefined) return [`  Sign in as ${name} with the password in MCP_GATEWAY_PASSWORD.`]
-  return [`  Sign in as ${name}`, showPassword ? `  with the password ${password}` : `  with the password in ${file}`]
+  return [
+    `  Sign in as ${name}`,
+    showPassword ? `  with the password ${password}` : `  with the password in ${file}`,
+  ]
 }
 
 /** The same for machines that read the log. */

@@ -28,7 +28,8 @@ interface Plan {
 /** Resolves with the exit code once the gateway has ended. */
 export async function run(args: string[]): Promise<number> {
   const options = serveOptions(args, process.env)
-  const plan = options.kind === 'flags' ? planFromFlags(options.flags) : planFromFile(options.file, options.watch)
+  const plan =
+    options.kind === 'flags' ? planFromFlags(options.flags) : planFromFile(options.file, options.watch)
   let loaded: ReturnType<typeof load>
   try {
     loaded = load(plan)
@@ -39,7 +40,8 @@ export async function run(args: string[]): Promise<number> {
   }
   const settings = loaded.config.observability.log
   const log = createLog(settings)
-  for (const problem of loaded.warnings) log.warn('configuration warning', { problem: describeProblem(problem) })
+  for (const problem of loaded.warnings)
+    log.warn('configuration warning', { problem: describeProblem(problem) })
   try {
     return await serve(plan, log, settings.format)
   } catch (error) {
@@ -69,7 +71,11 @@ function planFromFlags(flags: DocumentFlags): Plan {
     source: { name: '(flags)', folder: process.cwd(), text },
     watched: undefined,
     env,
-    stateFolder: stateFolder(stateIdForUrl(`http://localhost:${flags.port ?? 8002}`), process.env, process.platform),
+    stateFolder: stateFolder(
+      stateIdForUrl(`http://localhost:${flags.port ?? 8002}`),
+      process.env,
+      process.platform,
+    ),
   }
 }
 
@@ -77,8 +83,9 @@ async function serve(plan: Plan, log: Log, format: 'auto' | 'pretty' | 'json'): 
   const app = await startApp({ source: plan.source, env: plan.env, stateFolder: plan.stateFolder, log })
   const watcher = plan.watched === undefined ? undefined : watch(plan.watched, plan.source, app, log)
   announce(plan, app, log, format)
-  await ended()
-  log.info('ending')
+  const signal = await ended()
+  log.info('ending: new requests are refused, open ones may finish; a second signal ends at once', { signal })
+  void ended().then(() => process.exit(EXIT.failed))
   await watcher?.close()
   await app.close()
   return EXIT.ok
@@ -114,10 +121,10 @@ function announce(plan: Plan, app: App, log: Log, format: 'auto' | 'pretty' | 'j
   else log.info('ready', readyFields(input))
 }
 
-/** Resolves at the first request to end. */
-function ended(): Promise<void> {
+/** Resolves at the next request to end. */
+function ended(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
   })
 }
 

@@ -23,7 +23,13 @@ export function convertedName(name: string, type: ValueType | undefined): string
   return type === undefined ? name : name + conversions[type].suffix
 }
 
-const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const MS_PER_UNIT: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
 
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   B: 1,
@@ -36,7 +42,8 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
 }
 
 function duration(text: string): Converted {
-  if (!/^([0-9]+(ms|s|m|h|d))+$/.test(text)) return refused('not a duration', 'Write a number and its unit: ms, s, m, h or d, such as 30s or 1h30m.')
+  if (!/^([0-9]+(ms|s|m|h|d))+$/.test(text))
+    return refused('not a duration', 'Write a number and its unit: ms, s, m, h or d, such as 30s or 1h30m.')
   const total = [...text.matchAll(/([0-9]+)(ms|s|m|h|d)/g)]
     .map(([, count = '', unit = '']) => Number(count) * (MS_PER_UNIT[unit] ?? Number.NaN))
     .reduce((sum, part) => sum + part, 0)
@@ -54,7 +61,9 @@ function size(text: string): Converted {
 
 function integer(text: string): Converted {
   const value = Number(text)
-  return /^-?[0-9]+$/.test(text) && Number.isSafeInteger(value) ? { value } : refused('not a whole number', 'Write digits only.')
+  return /^-?[0-9]+$/.test(text) && Number.isSafeInteger(value)
+    ? { value }
+    : refused('not a whole number', 'Write digits only.')
 }
 
 function boolean(text: string): Converted {
@@ -75,17 +84,25 @@ function origin(text: string): Converted {
   const parsed = parseHttpUrl(text)
   if ('message' in parsed) return parsed
   if (!/^https?:\/\/[^/?#]+\/?$/i.test(text)) {
-    return refused('more than an origin', 'Write scheme, host and port only, such as https://mcp.example.com.')
+    return refused(
+      'more than an origin',
+      'Write scheme, host and port only, such as https://mcp.example.com.',
+    )
   }
   return { value: parsed.value.origin }
 }
 
-function parseHttpUrl(text: string): { readonly value: URL } | { readonly message: string; readonly hint: string } {
+function parseHttpUrl(
+  text: string,
+): { readonly value: URL } | { readonly message: string; readonly hint: string } {
   // WHATWG parsing forgives tabs, spaces and backslashes; what is shown and what is fetched must be the same text.
   const value = /[\s\\]/.test(text) || !/^https?:\/\/[^/]/i.test(text) ? null : URL.parse(text)
   if (!value) return refused('not a URL', 'Write an absolute URL that starts with https:// or http://.')
   if (value.username !== '' || value.password !== '') {
-    return refused('a URL with a user name or password in it', 'Remove everything before the @; use `auth` for credentials.')
+    return refused(
+      'a URL with a user name or password in it',
+      'Remove everything before the @; use `auth` for credentials.',
+    )
   }
   return { value }
 }

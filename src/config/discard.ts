@@ -25,11 +25,13 @@ function removable(tree: Tree, pointer: string, missing: boolean, walk: SchemaWa
   let node = walk.select(walk.root, tree)
   let value: unknown = tree
   for (const segment of missing ? segments.slice(0, -1) : segments) {
+    // Inside a value that is none of a union's branches there is nothing to keep.
+    if (!node) break
     at = childPointer(at, segment)
     // A list without one item would shift the others away from their lines, so it goes whole.
-    if (node?.type !== 'array' && !node?.required?.includes(segment)) best = at
+    if (node.type !== 'array' && !node.required?.includes(segment)) best = at
     const inner = childValue(value, segment)
-    const child = node && walk.child(node, segment)
+    const child = walk.child(node, segment)
     node = child && walk.select(child, inner)
     value = inner
   }
@@ -37,9 +39,8 @@ function removable(tree: Tree, pointer: string, missing: boolean, walk: SchemaWa
 }
 
 function without(value: unknown, pointer: string, gone: ReadonlySet<string>): unknown {
-  if (Array.isArray(value)) {
-    return value.filter((_, index) => !gone.has(childPointer(pointer, index)))
-  }
+  if (Array.isArray(value))
+    return value.map((item, index) => without(item, childPointer(pointer, index), gone))
   if (!isTree(value)) return value
   const kept = Object.entries(value)
     .map(([key, inner]) => ({ key, inner, at: childPointer(pointer, key) }))

@@ -28,7 +28,9 @@ export function splitText(text: string): Piece[] {
   for (const match of text.matchAll(/\$\$\{|\$\{([^}]*)(\}?)/g)) {
     if (match.index > end) pieces.push({ kind: 'text', text: text.slice(end, match.index) })
     end = match.index + match[0].length
-    pieces.push(match[0] === '$${' ? { kind: 'text', text: '${' } : reference(match[1] ?? '', match[2] === '}'))
+    pieces.push(
+      match[0] === '$${' ? { kind: 'text', text: '${' } : reference(match[1] ?? '', match[2] === '}'),
+    )
   }
   if (end < text.length) pieces.push({ kind: 'text', text: text.slice(end) })
   return pieces
@@ -47,7 +49,9 @@ export function expandOffline(text: string): Expanded | undefined {
   const pieces = splitText(text)
   const bad = pieces.find(({ kind }) => kind === 'bad')
   if (bad) return NO_REFERENCE
-  return pieces.every((piece) => piece.kind === 'text') ? { text: pieces.map(({ text }) => text).join('') } : undefined
+  return pieces.every((piece) => piece.kind === 'text')
+    ? { text: pieces.map(({ text }) => text).join('') }
+    : undefined
 }
 
 /** Fills in every reference, or says which one cannot be. The result is text, whatever it looks like: it is never YAML. */
@@ -79,11 +83,18 @@ function fill(piece: Piece, { env, readFile }: Lookup): Expanded {
 }
 
 /** Empty counts as unset, as in a shell's `:-`: an empty secret is never meant. */
-function fillVariable({ name, fallback }: Extract<Piece, { kind: 'env' }>, found: string | undefined): Expanded {
+function fillVariable(
+  { name, fallback }: Extract<Piece, { kind: 'env' }>,
+  found: string | undefined,
+): Expanded {
   const value = found || fallback
   if (value !== undefined) return { text: value }
   const state = found === '' ? 'empty' : 'not set'
-  return { rule: 'variable/missing', message: `the environment variable ${name} is ${state}`, hint: `Set ${name}.` }
+  return {
+    rule: 'variable/missing',
+    message: `the environment variable ${name} is ${state}`,
+    hint: `Set ${name}.`,
+  }
 }
 
 function fillFile(path: string, readFile: (path: string) => string): Expanded {
@@ -92,7 +103,11 @@ function fillFile(path: string, readFile: (path: string) => string): Expanded {
     return { text: readFile(path).replace(/\r?\n$/, '') }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-    return { rule: 'variable/file', message: `cannot read ${path}: ${REASONS[code] ?? code}`, hint: 'Relative paths start at the folder of this file.' }
+    return {
+      rule: 'variable/file',
+      message: `cannot read ${path}: ${REASONS[code] ?? code}`,
+      hint: 'Relative paths start at the folder of this file.',
+    }
   }
 }
 

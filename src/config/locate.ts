@@ -1,5 +1,5 @@
 // JSON pointer → offsets in the YAML text, through aliases, merges and shorthands. No lines, no messages.
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import { parsePointer } from './pointer.ts'
 
 export interface Range {
@@ -26,36 +26,38 @@ interface Cursor {
 }
 
 export function locate(document: Document, pointer: string): Place {
-  let cursor: Cursor = follow(document, { key: undefined, node: document.contents, alias: undefined })
+  let cursor = follow(document, { key: undefined, node: document.contents, alias: undefined })
   for (const segment of parsePointer(pointer)) {
-    const next = step(document, cursor.node, segment)
+    const next = step(document, cursor, segment)
     if (!next) return place(cursor, isScalar(cursor.node))
-    cursor = follow(document, { ...next, alias: cursor.alias })
+    cursor = follow(document, next)
   }
   return place(cursor, true)
 }
 
-function step(document: Document, node: unknown, segment: string): Omit<Cursor, 'alias'> | undefined {
-  if (isSeq(node)) {
-    const item = node.items[Number(segment)]
-    return item === undefined ? undefined : { key: undefined, node: item }
-  }
-  if (!isMap(node)) return undefined
-  const pair = findPair(document, node, segment)
-  return pair && { key: pair.key, node: pair.value }
+function step(document: Document, { node, alias }: Cursor, segment: string): Cursor | undefined {
+  if (isMap(node)) return findPair(document, node, segment, alias)
+  const item = isSeq(node) ? node.items[Number(segment)] : undefined
+  return item === undefined ? undefined : { key: undefined, node: item, alias }
 }
 
 /** The last of two equal keys, as the value is read; a key of its own before a merged one. */
-function findPair(document: Document, map: YAMLMap, segment: string): Pair | undefined {
+function findPair(
+  document: Document,
+  map: YAMLMap,
+  segment: string,
+  alias: Place['alias'],
+): Cursor | undefined {
   const own = map.items.findLast(({ key }) => keyText(key) === segment)
-  if (own) return own
+  if (own) return { key: own.key, node: own.value, alias }
   for (const { key, value } of map.items) {
     if (keyText(key) !== '<<') continue
-    const source = isAlias(value) ? value.resolve(document) : value
-    const maps = isSeq(source) ? source.items.map((item) => (isAlias(item) ? item.resolve(document) : item)) : [source]
-    for (const merged of maps) {
-      const pair = isMap(merged) && findPair(document, merged, segment)
-      if (pair) return pair
+    const source = follow(document, { key, node: value, alias })
+    const items = isSeq(source.node) ? source.node.items : [source.node]
+    for (const item of items) {
+      const merged = follow(document, { ...source, node: item })
+      const found = isMap(merged.node) && findPair(document, merged.node, segment, merged.alias)
+      if (found) return found
     }
   }
   return undefined
@@ -66,7 +68,11 @@ const keyText = (key: unknown) => (isScalar(key) ? String(key.source ?? key.valu
 function follow(document: Document, cursor: Cursor): Cursor {
   const { node } = cursor
   if (!isAlias(node)) return cursor
-  return { key: cursor.key, node: node.resolve(document), alias: { name: node.source, offset: node.range?.[0] ?? 0 } }
+  return {
+    key: cursor.key,
+    node: node.resolve(document),
+    alias: { name: node.source, offset: node.range?.[0] ?? 0 },
+  }
 }
 
 function place({ key, node, alias }: Cursor, exact: boolean): Place {

@@ -24,19 +24,32 @@ export function findingFor(error: ErrorObject, context: Context): Finding | unde
   // Errors inside `propertyNames` come again as one error of `propertyNames` itself.
   if (!explain || error.propertyName !== undefined) return undefined
   const found = explain(error, (error.parentSchema ?? {}) as SchemaNode, context)
-  return { rule: `schema/${RULE_NAMES[error.keyword] ?? error.keyword}`, pointer: error.instancePath, ...found }
+  return {
+    rule: `schema/${RULE_NAMES[error.keyword] ?? error.keyword}`,
+    pointer: error.instancePath,
+    ...found,
+  }
 }
 
 /** No branch of a union is meant: a wrong kind of value, or a `type` that does not exist. */
 export function unionFinding(union: SchemaNode, value: unknown, pointer: string, { walk }: Context): Finding {
   const whole = walk.resolve(union)
   const tags = tagsOf(walk.candidates(whole, 'map'))
-  const words = walk.candidates(whole, 'scalar').flatMap(({ const: word }) => (word === undefined ? [] : String(word)))
+  const words = walk
+    .candidates(whole, 'scalar')
+    .flatMap(({ const: word }) => (word === undefined ? [] : String(word)))
   if (typeof value === 'string') return wordFinding(value, words, tags, pointer)
-  if (!isTree(value)) return { rule: 'schema/type', pointer, message: kindMessage(value), hint: whole.description ?? '' }
+  if (!isTree(value))
+    return { rule: 'schema/type', pointer, message: kindMessage(value), hint: whole.description ?? '' }
   if (!Object.hasOwn(value, 'type')) {
     const hint = `Add type: ${list(tags, 'or')}.`
-    return { rule: 'schema/required', pointer: childPointer(pointer, 'type'), at: 'key', message: 'is missing', hint }
+    return {
+      rule: 'schema/required',
+      pointer: childPointer(pointer, 'type'),
+      at: 'key',
+      message: 'is missing',
+      hint,
+    }
   }
   return {
     rule: 'schema/discriminator',
@@ -47,7 +60,12 @@ export function unionFinding(union: SchemaNode, value: unknown, pointer: string,
 }
 
 /** One word where a union allows some words and objects of some types: `auth: api_key`. */
-function wordFinding(word: string, words: readonly string[], tags: readonly string[], pointer: string): Finding {
+function wordFinding(
+  word: string,
+  words: readonly string[],
+  tags: readonly string[],
+  pointer: string,
+): Finding {
   const rule = 'schema/discriminator'
   if (tags.includes(word)) {
     const hint = `Write a map with type: ${word} and its properties.`
@@ -73,27 +91,35 @@ const RULE_NAMES: Readonly<Record<string, string>> = {
 
 const explanations: Readonly<Record<string, Explain>> = {
   additionalProperties: unknownProperty,
-  required: ({ instancePath, params }, { properties }) => {
+  required: ({ instancePath, params }, { properties }, { walk }) => {
     const name = String(params.missingProperty)
-    const { description = '' } = properties?.[name] ?? {}
+    const { description = '' } = walk.resolve(properties?.[name] ?? {})
     return { pointer: childPointer(instancePath, name), at: 'key', message: 'is missing', hint: description }
   },
   type: ({ instancePath, data }, schema, { written }) =>
-    schema['x-secret'] && isScalar(data) ? LITERAL_SECRET(schema) : wrongType(data, schema, written(instancePath)),
+    schema['x-secret'] && isScalar(data)
+      ? LITERAL_SECRET(schema)
+      : wrongType(data, schema, written(instancePath)),
   enum: ({ data, params }, schema) => notAllowed(data, params.allowedValues as unknown[], schema),
   const: ({ data, params }, schema) => notAllowed(data, [params.allowedValue], schema),
   pattern: ({ data }, schema) =>
     schema['x-secret']
       ? LITERAL_SECRET(schema)
       : { message: `${shown(data, schema)} does not fit here`, hint: hintOf(schema) },
-  minimum: ({ data, params }) => ({ message: `${show(data)} is too small`, hint: `The smallest is ${params.limit}.` }),
-  maximum: ({ data, params }) => ({ message: `${show(data)} is too large`, hint: `The largest is ${params.limit}.` }),
+  minimum: ({ data, params }) => ({
+    message: `${show(data)} is too small`,
+    hint: `The smallest is ${params.limit}.`,
+  }),
+  maximum: ({ data, params }) => ({
+    message: `${show(data)} is too large`,
+    hint: `The largest is ${params.limit}.`,
+  }),
   minLength: (_, schema) => ({ message: 'is empty', hint: hintOf(schema) }),
   maxLength: ({ params }) => ({ message: 'is too long', hint: `The longest is ${params.limit} characters.` }),
   minProperties: (_, schema) => ({ at: 'key', message: 'has no entries', hint: hintOf(schema) }),
   minItems: (_, schema) => ({ at: 'key', message: 'has no entries', hint: hintOf(schema) }),
   uniqueItems: ({ instancePath, params }) => ({
-    pointer: childPointer(instancePath, Number(params.i)),
+    pointer: childPointer(instancePath, Math.max(Number(params.i), Number(params.j))),
     message: 'is in the list twice',
     hint: 'Remove one of the two.',
   }),
@@ -113,7 +139,9 @@ function unknownProperty({ instancePath, params }: SchemaError, schema: SchemaNo
     pointer: childPointer(instancePath, name),
     at: 'key',
     message: 'is not a known property',
-    hint: didYouMean(name, known) ?? (known.length > 0 ? `Known here: ${known.join(', ')}.` : 'Nothing can be set here.'),
+    hint:
+      didYouMean(name, known) ??
+      (known.length > 0 ? `Known here: ${known.join(', ')}.` : 'Nothing can be set here.'),
     ...(meant === undefined ? {} : { meant: childPointer(instancePath, meant) }),
   }
 }
@@ -133,10 +161,17 @@ const LITERAL_SECRET = (schema: SchemaNode): Explained => ({
 function wrongType(data: unknown, schema: SchemaNode, source: string | undefined): Explained {
   if (!isScalar(data)) return { message: kindMessage(data), hint: hintOf(schema) }
   if (schema.type !== 'string') {
-    return { message: `must be ${KIND_NAMES[String(schema.type)] ?? 'another kind of value'}`, hint: hintOf(schema) }
+    return {
+      message: `must be ${KIND_NAMES[String(schema.type)] ?? 'another kind of value'}`,
+      hint: hintOf(schema),
+    }
+  }
+  if (source !== undefined && schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(source)) {
+    return { message: `${source} does not fit here`, hint: hintOf(schema) }
   }
   const kind = typeof data === 'number' ? 'a number' : `the word ${data}`
-  if (source === undefined || schema['x-mask']) return { message: `YAML reads this as ${kind}`, hint: 'Quote it.' }
+  if (source === undefined || schema['x-mask'])
+    return { message: `YAML reads this as ${kind}`, hint: 'Quote it.' }
   return { message: `YAML reads ${source} as ${kind}`, hint: `Quote it: "${source}".` }
 }
 
@@ -149,9 +184,13 @@ function kindMessage(data: unknown): string {
 
 const isScalar = (data: unknown) => data !== null && kindOf(data) === 'scalar'
 const hintOf = ({ patternErrorMessage, description }: SchemaNode) => patternErrorMessage ?? description ?? ''
-const shown = (data: unknown, schema: SchemaNode) => (schema['x-secret'] || schema['x-mask'] ? 'the value' : show(data))
-const show = (data: unknown) => JSON.stringify(data).slice(0, 80)
-const oneOf = (words: readonly string[]) => (words.length === 1 ? `Write ${words[0]}.` : `Write one of ${list(words, 'or')}.`)
+const shown = (data: unknown, schema: SchemaNode) =>
+  schema['x-secret'] || schema['x-mask'] ? 'the value' : show(data)
+/** A URL may carry credentials, whatever it stands for. */
+const show = (data: unknown) =>
+  /:\/\/.*[@?#]/s.test(String(data)) ? 'the value' : JSON.stringify(data).slice(0, 80)
+const oneOf = (words: readonly string[]) =>
+  words.length === 1 ? `Write ${words[0]}.` : `Write one of ${list(words, 'or')}.`
 
 function list(words: readonly string[], last: string): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`

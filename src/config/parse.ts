@@ -2,14 +2,14 @@
 import {
   Composer,
   type Document,
-  Lexer,
-  LineCounter,
-  Parser,
   isAlias,
   isMap,
   isNode,
   isScalar,
   isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
   visit,
   type YAMLError,
 } from 'yaml'
@@ -37,7 +37,8 @@ export interface Parsed {
 
 export function parseYaml(text: string): Parsed {
   const lines = new LineCounter()
-  if (Buffer.byteLength(text) > MAX_BYTES) return { lines, faults: [fault('size', 'the file is larger than 1 MiB', 0)] }
+  if (Buffer.byteLength(text) > MAX_BYTES)
+    return { lines, faults: [fault('size', 'the file is larger than 1 MiB', 0)] }
   const documents = compose(text, lines)
   if ('rule' in documents) return { lines, faults: [documents] }
   const [document, second] = documents
@@ -48,22 +49,29 @@ export function parseYaml(text: string): Parsed {
   if (syntax) return { lines, faults: [explainSyntax(syntax, text)] }
   const structural = structuralFaults(document)
   if (structural.length > 0) return { lines, faults: structural }
-  return toValue(document, lines)
+  return toValue(document, lines, text)
 }
 
-function toValue(document: Document, lines: LineCounter): Parsed {
-  const faults = document.errors.map(duplicateKey)
+function toValue(document: Document, lines: LineCounter, text: string): Parsed {
+  const faults = document.errors.map((error) => duplicateKey(error, text))
   try {
     return { lines, document, value: document.toJS({ maxAliasCount: 100 }), faults }
   } catch {
     // What is left after the structural checks: aliases whose copies multiply ("billion laughs"), or an odd merge.
-    return { lines, faults: [...faults, fault('alias', 'aliases and merges here cannot be followed', 0, 'Write the values out.')] }
+    return {
+      lines,
+      faults: [
+        ...faults,
+        fault('alias', 'aliases and merges here cannot be followed', 0, 'Write the values out.'),
+      ],
+    }
   }
 }
 
 /** Parses token by token, so that depth is refused before anything recursive meets it. */
 function compose(text: string, lines: LineCounter): Document[] | Fault {
   const parser = new Parser(lines.addNewLine)
+  lines.addNewLine(0)
   const tokens = []
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme))
@@ -73,7 +81,13 @@ function compose(text: string, lines: LineCounter): Document[] | Fault {
     }
   }
   tokens.push(...parser.end())
-  const options = { merge: true, stringKeys: true, prettyErrors: false, lineCounter: lines, logLevel: 'error' } as const
+  const options = {
+    merge: true,
+    stringKeys: true,
+    prettyErrors: false,
+    lineCounter: lines,
+    logLevel: 'error',
+  } as const
   return [...new Composer(options).compose(tokens, true, text.length)] as Document[]
 }
 
@@ -87,11 +101,22 @@ function structuralFaults(document: Document): Fault[] {
     Node(_, node, path) {
       const [start, end] = node.range ?? [0, 0]
       if (node.tag !== undefined && !isAlias(node)) {
-        faults.push(fault('tag', `tags such as ${node.tag} are not used here`, start, 'Remove the tag; quote a value that must stay text.', end))
+        faults.push(
+          fault(
+            'tag',
+            `tags such as ${node.tag.replace('tag:yaml.org,2002:', '!!')} are not used here`,
+            start,
+            'Remove the tag; quote a value that must stay text.',
+            end,
+          ),
+        )
       }
       if (!isAlias(node)) return
       const target = node.resolve(document)
-      if (!target) faults.push(fault('alias', `no anchor &${node.source} comes before this alias`, start, undefined, end))
+      if (!target)
+        faults.push(
+          fault('alias', `no anchor &${node.source} comes before this alias`, start, undefined, end),
+        )
       else if (path.some((ancestor) => ancestor === target)) {
         faults.push(fault('alias', `*${node.source} contains itself`, start, 'Write the values out.', end))
       }
@@ -99,9 +124,12 @@ function structuralFaults(document: Document): Fault[] {
     Pair(_, { key, value }) {
       if (!isScalar(key)) return
       const [start, end] = key.range ?? [0, 0]
-      if (key.value === '__proto__') faults.push(fault('key', 'this name cannot be used', start, 'Choose another.', end))
+      if (key.value === '__proto__')
+        faults.push(fault('key', 'this name cannot be used', start, 'Choose another.', end))
       if (key.source === '<<' && key.type === 'PLAIN' && !isMergeSource(value, document)) {
-        faults.push(fault('merge', '<< merges maps only', start, 'Write `<<: *anchor` where the anchor is a map.', end))
+        faults.push(
+          fault('merge', '<< merges maps only', start, 'Write `<<: *anchor` where the anchor is a map.', end),
+        )
       }
     },
   })
@@ -129,14 +157,33 @@ function depthOf(document: Document): number {
   return measure(document.contents)
 }
 
-const duplicateKey = ({ pos: [start, end] }: YAMLError): Fault =>
-  fault('duplicate-key', 'this name is already used in the same map', start, 'Keep one of the two.', end)
+function duplicateKey({ pos: [start] }: YAMLError, text: string): Fault {
+  const name = /^("[^"\n]*"|'[^'\n]*'|[^:\n]+)/.exec(text.slice(start, start + 200))?.[0] ?? ''
+  const end = start + Math.max(1, name.trimEnd().length)
+  return fault(
+    'duplicate-key',
+    'this name is already used in the same map',
+    start,
+    'Keep one of the two.',
+    end,
+  )
+}
 
 const emptyFile = (): Fault =>
-  fault('empty', 'the file is empty', 0, 'The shortest useful file has `version: 1` and one entry under `routes`.')
+  fault(
+    'empty',
+    'the file is empty',
+    0,
+    'The shortest useful file has `version: 1` and one entry under `routes`.',
+  )
 
 const severalDocuments = (second: Document): Fault =>
-  fault('documents', 'a second YAML document begins here', second.range?.[0] ?? 0, 'Keep one document per file; remove the `---`.')
+  fault(
+    'documents',
+    'a second YAML document begins here',
+    second.range?.[0] ?? 0,
+    'Keep one document per file; remove the `---`.',
+  )
 
 function fault(rule: string, message: string, start: number, hint?: string, end = start + 1): Fault {
   return { rule: `yaml/${rule}`, message, start, end, ...(hint === undefined ? {} : { hint }) }

@@ -46,9 +46,19 @@ export class ConfigError extends Error {
 }
 
 /** One line per problem, for logs that cannot show frames. */
-export function describeProblem({ file, start, path, message, hint }: Problem): string {
-  const place = `${file}:${start.line}:${start.column}`
-  return [`${place}  ${path === '' ? '' : `${path}: `}${sentence(message)}`, hint && sentence(hint)].filter(Boolean).join(' ')
+export function describeProblem(problem: Problem): string {
+  return `${placeOf(problem)}  ${textOf(problem)}`
+}
+
+/** `gateways.yaml:7:3`, which terminals and editors make a link of. */
+export function placeOf({ file, start }: Problem): string {
+  return `${file}:${start.line}:${start.column}`
+}
+
+/** What is wrong, then what to do. */
+export function textOf({ path, message, hint }: Problem): string {
+  const subject = path === '' ? '' : `${path}: `
+  return [subject + sentence(message), hint && sentence(hint)].filter(Boolean).join(' ')
 }
 
 export function hasErrors(problems: readonly { readonly severity?: Severity }[]): boolean {

@@ -39,7 +39,7 @@ export function walkSchema(root: SchemaNode): SchemaWalk {
   function resolve(node: SchemaNode): SchemaNode {
     if (node.$ref === undefined) return node
     const { $ref, ...beside } = node
-    const whole = resolved.get(node) ?? { ...resolve($defs[$ref.slice('#/$defs/'.length)] ?? {}), ...beside }
+    const whole = resolved.get(node) ?? { ...resolve($defs[definitionName($ref)] ?? {}), ...beside }
     resolved.set(node, whole)
     return whole
   }
@@ -55,7 +55,9 @@ export function walkSchema(root: SchemaNode): SchemaWalk {
     if (!whole.anyOf) return whole
     const fitting = candidates(whole, kindOf(value))
     const [only] = fitting
-    return fitting.length === 1 && only && !isTagged(only) ? only : fitting.find((branch) => fitsTag(branch, value))
+    return fitting.length === 1 && only && !isTagged(only)
+      ? only
+      : fitting.find((branch) => fitsTag(branch, value))
   }
 
   function child(node: SchemaNode, key: string): SchemaNode | undefined {
@@ -69,13 +71,17 @@ export function walkSchema(root: SchemaNode): SchemaWalk {
   return { root, resolve, select, candidates, child }
 }
 
+/** Inside a compiled part, a `$ref` also names the whole: `config#/$defs/name`. */
+const definitionName = ($ref: string) => $ref.slice($ref.indexOf('#/$defs/') + '#/$defs/'.length)
+
 /** The `type` values that the object branches of a union stand for. */
 export function tagsOf(branches: readonly SchemaNode[]): string[] {
   return branches.flatMap((branch) => branch.properties?.type?.const ?? []).map(String)
 }
 
 /** Told apart by a constant: its `type`, or the word it is. */
-const isTagged = (branch: SchemaNode) => branch.const !== undefined || branch.properties?.type?.const !== undefined
+const isTagged = (branch: SchemaNode) =>
+  branch.const !== undefined || branch.properties?.type?.const !== undefined
 
 function fitsTag(branch: SchemaNode, value: unknown): boolean {
   if (!isTree(value)) return branch.const === undefined || branch.const === value

@@ -77,7 +77,10 @@ function rewrite(value: unknown, file: string, $defs: Record<string, SchemaNode>
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value)
     .filter(([key]) => key !== '$schema' || file === `gateways${SUFFIX}`)
-    .map(([key, inner]) => [key, key === '$ref' ? bundleRef(inner, file, $defs) : rewrite(inner, file, $defs)])
+    .map(([key, inner]) => [
+      key,
+      key === '$ref' ? bundleRef(inner, file, $defs) : rewrite(inner, file, $defs),
+    ])
   return Object.fromEntries(entries)
 }
 
@@ -96,4 +99,5 @@ function bundleRef(ref: string, from: string, $defs: Record<string, SchemaNode>)
 }
 
 const fileName = (file: string) => file.slice(0, -SUFFIX.length).replaceAll('/', '.')
-const definitionName = (file: string, name: string) => (name === '' ? fileName(file) : `${fileName(file)}.${name}`)
+const definitionName = (file: string, name: string) =>
+  name === '' ? fileName(file) : `${fileName(file)}.${name}`

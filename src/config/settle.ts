@@ -17,73 +17,86 @@ export interface Settled {
 }
 
 export interface Settling {
-  readonly walk: SchemaWalk
+  readonly schema: SchemaWalk
   readonly validator: Validator
   /** Absent: variables are left as they are. */
   readonly lookup: Lookup | undefined
 }
 
-export function settle(tree: Tree, { walk, validator, lookup }: Settling): Settled {
-  const findings: Finding[] = []
-  const defaults = new Set<string>()
-  const unknown = new Set<string>()
+/** What the walk carries along. */
+interface Walk extends Settling {
+  readonly findings: Finding[]
+  readonly defaults: Set<string>
+  readonly unknown: Set<string>
+}
 
-  function settleValue(node: SchemaNode, value: unknown, pointer: string): unknown {
-    const { 'x-shorthand': shorthand } = walk.resolve(node)
-    const whole = shorthand !== undefined && !isTree(value) ? { [shorthand]: value } : value
-    const schema = walk.select(node, whole)
-    if (!schema) throw new Error(`schema and value part at ${pointer}`)
-    if (Array.isArray(whole)) {
-      return whole.map((item, index) => settleValue(schema.items ?? {}, item, childPointer(pointer, index)))
-    }
-    if (!isTree(whole)) return settleScalar(schema, whole, pointer)
-    return schema.properties ? settleObject(schema, whole, pointer) : settleMap(schema, whole, pointer)
+export function settle(tree: Tree, settling: Settling): Settled {
+  const walk: Walk = { ...settling, findings: [], defaults: new Set(), unknown: new Set() }
+  return { value: settleValue(settling.schema.root, tree, '', walk), ...walk }
+}
+
+function settleValue(node: SchemaNode, value: unknown, pointer: string, walk: Walk): unknown {
+  const { 'x-shorthand': shorthand } = walk.schema.resolve(node)
+  const whole = shorthand !== undefined && !isTree(value) ? { [shorthand]: value } : value
+  const schema = walk.schema.select(node, whole)
+  if (!schema) throw new Error(`schema and value part at ${pointer}`)
+  if (Array.isArray(whole)) {
+    return whole.map((item, index) =>
+      settleValue(schema.items ?? {}, item, childPointer(pointer, index), walk),
+    )
   }
+  if (!isTree(whole)) return settleScalar(schema, whole, pointer, walk)
+  return (schema.properties ? settleObject : settleMap)(schema, whole, pointer, walk)
+}
 
-  function settleObject(schema: SchemaNode, value: Tree, pointer: string): Tree {
-    const entries = Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
-      const whole = walk.resolve(property)
-      if (whole['x-merged']) return []
-      const at = childPointer(pointer, name)
-      const written = Object.hasOwn(value, name)
-      const given = written ? value[name] : defaultOf(whole, pointer)
-      if (!written && given !== undefined) defaults.add(at)
-      return given === undefined ? [] : [[convertedName(name, whole['x-type']), settleValue(property, given, at)]]
-    })
-    return Object.fromEntries(entries)
+function settleObject(schema: SchemaNode, value: Tree, pointer: string, walk: Walk): Tree {
+  const entries = Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const whole = walk.schema.resolve(property)
+    if (whole['x-merged']) return []
+    const at = childPointer(pointer, name)
+    const written = Object.hasOwn(value, name)
+    const given = written ? value[name] : defaultOf(whole, pointer)
+    if (given === undefined) return []
+    if (!written) walk.defaults.add(at)
+    return [[convertedName(name, whole['x-type']), settleValue(property, given, at, walk)]]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Without a prototype: a lookup by a name from outside must not find `constructor`. */
+function settleMap(schema: SchemaNode, value: Tree, pointer: string, walk: Walk): Tree {
+  const map = Object.create(null)
+  for (const [name, inner] of Object.entries(value)) {
+    map[name] = settleValue(walk.schema.child(schema, name) ?? {}, inner, childPointer(pointer, name), walk)
   }
+  return map
+}
 
-  /** Without a prototype: a lookup by a name from outside must not find `constructor`. */
-  function settleMap(schema: SchemaNode, value: Tree, pointer: string): Tree {
-    const map = Object.create(null)
-    for (const [name, inner] of Object.entries(value)) {
-      map[name] = settleValue(walk.child(schema, name) ?? {}, inner, childPointer(pointer, name))
-    }
-    return map
+function settleScalar(schema: SchemaNode, raw: unknown, pointer: string, walk: Walk): unknown {
+  if (typeof raw !== 'string') return raw
+  const expanded = walk.lookup ? expandText(raw, walk.lookup) : expandOffline(raw)
+  const outcome = expanded && ('message' in expanded ? expanded : convert(schema, raw, expanded.text, walk))
+  if (outcome && 'value' in outcome) return outcome.value
+  walk.unknown.add(pointer)
+  if (outcome) walk.findings.push({ ...outcome, pointer })
+  return raw
+}
+
+type Outcome = { readonly value: unknown } | Omit<Finding, 'pointer'>
+
+function convert(schema: SchemaNode, raw: string, text: string, { validator }: Walk): Outcome {
+  const type = schema['x-type']
+  const converted = type === undefined ? { value: text } : conversions[type].convert(text)
+  const from = referencesIn(raw).join(' and ')
+  const subject = from === '' ? '' : `what ${from} stands for `
+  if ('message' in converted) {
+    return { ...converted, rule: `value/${type}`, message: subject + converted.message }
   }
-
-  function settleScalar(schema: SchemaNode, raw: unknown, pointer: string): unknown {
-    if (typeof raw !== 'string') return raw
-    const expanded = lookup ? expandText(raw, lookup) : expandOffline(raw)
-    const outcome = expanded && ('message' in expanded ? expanded : convert(schema, raw, expanded.text))
-    if (outcome && 'value' in outcome) return outcome.value
-    unknown.add(pointer)
-    if (outcome) findings.push({ pointer, ...outcome })
-    return raw
-  }
-
-  function convert(schema: SchemaNode, raw: string, text: string): { value: unknown } | Omit<Finding, 'pointer'> {
-    const type = schema['x-type']
-    const converted = type === undefined ? { value: text } : conversions[type].convert(text)
-    const from = referencesIn(raw).join(' and ')
-    const subject = from === '' ? '' : `what ${from} stands for `
-    if ('message' in converted) return { ...converted, rule: `value/${type}`, message: subject + converted.message }
-    // Plain text was judged by the schema before; what came out of a variable was not.
-    const refused = from === '' ? undefined : validator.leaf(schema, converted.value)
-    return refused ? { rule: 'value/schema', message: `${subject}does not fit here`, hint: refused } : converted
-  }
-
-  return { value: settleValue(walk.root, tree, ''), findings, defaults, unknown }
+  // Plain text was judged by the schema before; what came out of a variable was not.
+  const refused = from === '' ? undefined : validator.leaf(schema, converted.value)
+  if (!refused) return converted
+  const message = refused.rule === 'schema/length' ? refused.message : 'does not fit here'
+  return { ...refused, rule: 'value/schema', message: subject + message }
 }
 
 function defaultOf(schema: SchemaNode, pointer: string): unknown {

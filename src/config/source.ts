@@ -1,13 +1,15 @@
 // From pointers to lines: where each value of the configuration is written, and findings as problems with a place.
 import type { Document, LineCounter } from 'yaml'
-import { type Place, type Range, locate } from './locate.ts'
+import { locate, type Place, type Range } from './locate.ts'
 import type { Fault } from './parse.ts'
-import { dottedPath, isWithin, parsePointer } from './pointer.ts'
+import { dottedPath, isAmong, withAncestors } from './pointer.ts'
 import type { Finding, Position, Problem } from './problem.ts'
 
 export interface Source {
   /** Where the value is written; undefined when it is a default. Pointers use the names in the file. */
-  locate(pointer: string): { readonly file: string; readonly line: number; readonly column: number } | undefined
+  locate(
+    pointer: string,
+  ): { readonly file: string; readonly line: number; readonly column: number } | undefined
   origin(pointer: string): 'file' | 'default'
 }
 
@@ -20,7 +22,7 @@ export interface SourceMap {
 }
 
 export function createSource(map: SourceMap, defaults: ReadonlySet<string>): Source {
-  const origin = (pointer: string) => ([...ancestry(pointer)].some((part) => defaults.has(part)) ? 'default' : 'file')
+  const origin = (pointer: string) => (isAmong(pointer, defaults) ? 'default' : 'file')
   return {
     origin,
     locate(pointer) {
@@ -38,7 +40,9 @@ export function placeFinding(map: SourceMap, finding: Finding): Problem {
   const pointer = written(map, asked)
   const found = locate(map.document, pointer)
   const range = blamed(found, finding.at)
-  const via = found.alias && `It comes in through *${found.alias.name} on line ${map.lines.linePos(found.alias.offset).line}.`
+  const via =
+    found.alias &&
+    `It comes in through *${found.alias.name} on line ${map.lines.linePos(found.alias.offset).line}.`
   const advice = [hint, via].filter(Boolean).join(' ')
   return {
     rule,
@@ -48,12 +52,16 @@ export function placeFinding(map: SourceMap, finding: Finding): Problem {
     end: position(map.lines, range.end),
     pointer,
     path: dottedPath(pointer),
-    message,
+    message: pointer === '' ? `the file ${message}` : message,
     ...(advice === '' ? {} : { hint: advice }),
   }
 }
 
-export function placeFault(file: string, lines: LineCounter, { rule, message, hint, start, end }: Fault): Problem {
+export function placeFault(
+  file: string,
+  lines: LineCounter,
+  { rule, message, hint, start, end }: Fault,
+): Problem {
   return {
     rule,
     severity: 'error',
@@ -69,17 +77,19 @@ export function placeFault(file: string, lines: LineCounter, { rule, message, hi
 
 /** The pointer under which the value stands in the file. */
 function written({ inherited }: SourceMap, pointer: string): string {
-  for (const [route, source] of inherited) {
-    if (isWithin(pointer, route)) return source + pointer.slice(route.length)
+  for (const part of withAncestors(pointer)) {
+    const source = inherited.get(part)
+    if (source !== undefined) return source + pointer.slice(part.length)
   }
   return pointer
 }
 
 /** What the caret goes under: a missing value's place is its parent's name; an empty value has no width. */
-function blamed({ key, value, exact }: Place, at: Finding['at']): Range {
+function blamed({ key, value, exact, scalar }: Place, at: Finding['at']): Range {
   const isEmpty = value !== undefined && value.start === value.end
   const preferKey = at === 'key' || !exact || isEmpty
-  return (preferKey ? (key ?? firstCharacter(value)) : value) ?? { start: 0, end: 1 }
+  const whole = exact && scalar !== undefined ? value : firstCharacter(value)
+  return (preferKey ? (key ?? whole) : value) ?? { start: 0, end: 1 }
 }
 
 const firstCharacter = (range: Range | undefined) => range && { start: range.start, end: range.start + 1 }
@@ -87,9 +97,4 @@ const firstCharacter = (range: Range | undefined) => range && { start: range.sta
 function position(lines: LineCounter, offset: number): Position {
   const { line, col } = lines.linePos(offset)
   return { line: Math.max(1, line), column: Math.max(1, col), offset }
-}
-
-function* ancestry(pointer: string): Iterable<string> {
-  const depth = parsePointer(pointer).length
-  for (let kept = depth; kept > 0; kept--) yield pointer.split('/').slice(0, kept + 1).join('/')
 }

@@ -6,7 +6,7 @@ export function closest(word: string, candidates: readonly string[]): string | u
   if (same !== undefined) return same
   const [best] = candidates
     .map((candidate) => ({ candidate, edits: editDistance(fold(word), fold(candidate)) }))
-    .filter(({ candidate, edits }) => edits <= Math.max(1, Math.floor(Math.min(word.length, candidate.length) / 3)))
+    .filter(({ candidate, edits }) => edits <= tolerance(Math.min(word.length, candidate.length)))
     .sort((a, b) => a.edits - b.edits)
   return best?.candidate
 }
@@ -16,6 +16,9 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   const candidate = closest(word, candidates)
   return candidate === undefined ? undefined : `Did you mean "${candidate}"?`
 }
+
+/** A third of the letters, one at least; a word that is all wrong is no typo. */
+const tolerance = (length: number) => Math.min(length - 1, Math.max(1, Math.floor(length / 3)))
 
 const fold = (word: string) => word.toLowerCase().replaceAll(/[-_ ]/g, '')
 

@@ -13,6 +13,12 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   NON_STRING_KEY: 'Use a plain word as name.',
 }
 
+/** Where the parser speaks of its own settings. */
+const MESSAGES: Partial<Record<ErrorCode, string>> = {
+  NON_STRING_KEY: 'a name must be a word',
+  MULTILINE_IMPLICIT_KEY: 'a name without a colon',
+}
+
 export function explainSyntax(error: YAMLError, text: string): Fault {
   return unquotedVariable(error, text) ?? unclosedQuote(error, text) ?? otherwise(error)
 }
@@ -51,7 +57,7 @@ function otherwise({ code, message, pos: [start, end] }: YAMLError): Fault {
   const hint = HINTS[code]
   return {
     rule: 'yaml/syntax',
-    message: `not valid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+    message: `not valid YAML: ${MESSAGES[code] ?? message.charAt(0).toLowerCase() + message.slice(1)}`,
     start,
     end: Math.max(end, start + 1),
     ...(hint === undefined ? {} : { hint }),

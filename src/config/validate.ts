@@ -1,16 +1,16 @@
 // The raw value against the schema: one finding per mistake. Ajv judges; unions are judged by the branch that is meant.
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Context, findingFor, unionFinding } from './messages.ts'
-import type { Finding } from './problem.ts'
 import { isWithin, parsePointer } from './pointer.ts'
+import type { Finding } from './problem.ts'
 import { ANNOTATIONS, type SchemaNode } from './schema.ts'
 import { childValue, type SchemaWalk } from './schema-walk.ts'
 
 export interface Validator {
-  /** Every mistake in the tree as it is written, `${…}` unexpanded. */
+  /** Everything against the schema in the tree as it is written, `${…}` unexpanded; see `onePerMistake`. */
   tree(value: unknown, written: Context['written']): Finding[]
-  /** What to do about a leaf's value after expansion, if it does not fit. */
-  leaf(schema: SchemaNode, value: unknown): string | undefined
+  /** The first mistake of a leaf's value after expansion. Its message may hold the value. */
+  leaf(schema: SchemaNode, value: unknown): Finding | undefined
 }
 
 export function createValidator(walk: SchemaWalk): Validator {
@@ -31,7 +31,9 @@ export function createValidator(walk: SchemaWalk): Validator {
     const errors = errorsOf(schema, value, pointer)
     const unions = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath)
     const outermost = unions.filter((one) => !unions.some((other) => other !== one && isWithin(one, other)))
-    const elsewhere = errors.filter((error) => !outermost.some((union) => isWithin(error.instancePath, union)))
+    const elsewhere = errors.filter(
+      (error) => !outermost.some((union) => isWithin(error.instancePath, union)),
+    )
     const inUnions = new Set(outermost)
     return [
       ...elsewhere.flatMap((error) => findingFor(error, context) ?? []),
@@ -40,7 +42,13 @@ export function createValidator(walk: SchemaWalk): Validator {
   }
 
   /** A union's own errors speak about every branch at once. Judge again by the one branch that is meant. */
-  function unionFindings(union: string, value: unknown, pointer: string, schema: SchemaNode, context: Context): Finding[] {
+  function unionFindings(
+    union: string,
+    value: unknown,
+    pointer: string,
+    schema: SchemaNode,
+    context: Context,
+  ): Finding[] {
     let node: SchemaNode | undefined = walk.resolve(schema)
     let inner = value
     for (const segment of parsePointer(union.slice(pointer.length))) {
@@ -53,11 +61,11 @@ export function createValidator(walk: SchemaWalk): Validator {
   }
 
   return {
-    tree: (value, written) => onePerMistake(findings(walk.root, value, '', { walk, written })),
+    tree: (value, written) => findings(walk.root, value, '', { walk, written }),
     leaf: (schema, value) => {
       const bounds = expandedBounds.get(schema) ?? withoutPattern(schema)
       expandedBounds.set(schema, bounds)
-      return findings(bounds, value, '', { walk, written: () => undefined })[0]?.hint
+      return findings(bounds, value, '', { walk, written: () => undefined })[0]
     },
   }
 }
@@ -75,7 +83,7 @@ function absolute(schema: SchemaNode): object {
 }
 
 /** A value that breaks two rules is one mistake; so is a mistyped name and the required name it was meant to be. */
-function onePerMistake(findings: readonly Finding[]): Finding[] {
+export function onePerMistake(findings: readonly Finding[]): Finding[] {
   const meant = new Set(findings.flatMap(({ meant: pointer }) => pointer ?? []))
   const seen = new Set<string>()
   return findings.filter(({ pointer, rule }) => {

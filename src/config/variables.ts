@@ -28,5 +28,6 @@ function describe(piece: ReturnType<typeof splitText>[number]): Variable | undef
 
 function* textsIn(value: unknown): Iterable<string> {
   if (typeof value === 'string') yield value
-  else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* textsIn(inner)
+  else if (typeof value === 'object' && value !== null)
+    for (const inner of Object.values(value)) yield* textsIn(inner)
 }

@@ -39,5 +39,5 @@ export async function authenticate(authorization: string | undefined, route: Rou
     throw new OAuthError('access_denied', 'this account may not use this server', { subject: grant.subject, route: route.name })
   }
   const { subject, clientId, id, scopes } = grant
-  return { subject, clientId, grantId: id, route: route.name, scopes }
+  return { subject, clientId, grantId: id, tokenHash: presented.hash, route: route.name, scopes }
 }

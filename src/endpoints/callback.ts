@@ -22,7 +22,7 @@ export const callback: Handle = async (request, gateway, deps) => {
   checkBrowser(transaction, request, gateway)
   const pending = checkState(transaction, state, request.path, deps)
   const subject = await checkSameUser(transaction, request, gateway, deps)
-  const { route, link } = liveLink(transaction, pending, gateway)
+  const { route, link } = await liveLink(transaction, pending, gateway)
   // Consumed before the exchange: a second click must not redeem the code again (sec-C5).
   await advance(entry, { stage: 'done' }, deps)
   const cookies = [unbindCookie(transaction, gateway)]
@@ -58,10 +58,10 @@ async function checkSameUser(transaction: Transaction, request: EndpointRequest,
 }
 
 /** The sign-in is finished only under the configuration it was begun under, as far as credentials go (sec-H4). */
-function liveLink(transaction: Transaction, pending: UpstreamPending, gateway: Gateway): { route: Route; link: UpstreamLink } {
+async function liveLink(transaction: Transaction, pending: UpstreamPending, gateway: Gateway): Promise<{ route: Route; link: UpstreamLink }> {
   const route = gateway.routes.get(transaction.route)
   const link = route?.auth.link
-  if (route === undefined || link?.fingerprint !== pending.fingerprint) throw configurationChanged()
+  if (route === undefined || link === undefined || (await link.fingerprint()) !== pending.fingerprint) throw configurationChanged()
   const profile = transaction.subject && gateway.profile(transaction.subject)
   if (profile === undefined || !mayUse(route.access, profile)) throw configurationChanged()
   return { route, link }

@@ -17,15 +17,16 @@ export interface ConsentState {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export function consentReply(gateway: Gateway, state: ConsentState): Reply {
+export async function consentReply(gateway: Gateway, state: ConsentState): Promise<Reply> {
   const { bound, route, session, status = 200, cookies, headers } = state
   const { transaction } = bound
+  const { link } = route.auth
   const html = consentPage({
     brand: gateway.brand,
     clientName: transaction.clientName,
     redirectUri: transaction.redirectUri,
     route: { title: route.title, resource: route.resource },
-    upstream: { host: route.upstream.url.host, asksForAccount: route.auth.link !== undefined, scopes: route.auth.link?.scopes ?? [] },
+    upstream: { host: route.upstream.url.host, asksForAccount: link !== undefined, scopes: (await link?.scopes()) ?? [] },
     transaction: transaction.id,
     csrf: csrfToken(bound, session?.subject),
     user: visitor(gateway, session),

@@ -44,7 +44,7 @@ export const login: Handle = async (request, gateway, deps) => {
   try {
     return await approve(submission, await signIn(submission, 'password'))
   } catch (error) {
-    if (error instanceof LoginRefused) return askAgain(submission, error)
+    if (error instanceof LoginRefused) return await askAgain(submission, error)
     throw error
   }
 }
@@ -104,7 +104,7 @@ async function signIn({ form, gateway, deps }: Submission, kind: Login['prompt']
   return { subject, cookies: [await startSession(subject, chosen, gateway, deps)] }
 }
 
-function askAgain({ form, gateway, bound, route, deps }: Submission, refused: LoginRefused): Reply {
+function askAgain({ form, gateway, bound, route, deps }: Submission, refused: LoginRefused): Promise<Reply> {
   deps.log.warn('sign-in refused', { status: refused.status, route: route.name })
   const { retryAfterSeconds } = refused
   return consentReply(gateway, {

@@ -5,6 +5,7 @@ import type { Log } from '../ops/log.ts'
 import type { Reply } from '../reply.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { Store } from '../store/store.ts'
+import type { Streams } from '../streams.ts'
 
 export interface EndpointRequest {
   readonly path: string
@@ -18,6 +19,7 @@ export interface EndpointRequest {
 export interface Deps {
   readonly store: Store
   readonly sealer: Sealer
+  readonly streams: Streams
   readonly now: () => number
   readonly log: Log
 }

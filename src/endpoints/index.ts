@@ -3,7 +3,9 @@ import { authorize } from './authorize.ts'
 import { callback } from './callback.ts'
 import { consent, login } from './consent.ts'
 import type { Endpoint } from './endpoint.ts'
+import { introspect } from './introspect.ts'
 import { register } from './register.ts'
+import { revoke } from './revoke.ts'
 import { token } from './token.ts'
 
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -14,4 +16,6 @@ export const ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', path: '/upstream/callback/:id', audience: 'browser', handle: callback },
   { method: 'POST', path: '/register', audience: 'client', handle: register },
   { method: 'POST', path: '/token', audience: 'client', handle: token },
+  { method: 'POST', path: '/revoke', audience: 'client', handle: revoke },
+  { method: 'POST', path: '/introspect', audience: 'client', handle: introspect },
 ]

@@ -9,7 +9,8 @@ import { checkSingleHeaders, isStreamRequest, requestHeaders } from '../upstream
 import { JSON_RPC_CODE, type JsonRpcCode, jsonRpcError, requestId } from '../upstream/json-rpc.ts'
 import type { Pools } from '../upstream/pools.ts'
 import { readBody } from '../upstream/read-body.ts'
-import type { ResponseHead, Verdict } from '../upstream/relay.ts'
+import type { ForwardOutcome, ResponseHead, Verdict } from '../upstream/relay.ts'
+import type { Caller, Credentials } from '../slots.ts'
 import { authenticate, Challenged } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
 
@@ -37,19 +38,39 @@ export async function proxyMcp(exchange: McpExchange): Promise<void> {
   }
 }
 
-async function relay({ request, response, route, gateway, deps, pools }: McpExchange, onBody: (body: Buffer) => void): Promise<void> {
-  const { rawHeaders, headers, method = '' } = request
-  const caller = await authenticate(headers.authorization, route, gateway, deps)
+async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Promise<void> {
+  const { request, route, gateway, deps } = exchange
+  const caller = await authenticate(request.headers.authorization, route, gateway, deps)
   const body = await readBody(request, route.limits.max_body_bytes)
   onBody(body)
-  const credentials = await route.auth.attach(caller)
-  const outcome = await forward(
+  const over = deps.streams.open({ caller, upstream: route.upstream.url.href, end: () => exchange.response.destroy() })
+  const outcome = await sendWithCredentials(exchange, caller, body).finally(over)
+  if (outcome.kind === 'stopped') throw refusedBy(route, outcome)
+  deps.log.debug('relayed', { route: route.name, method: request.method, status: outcome.status, end: outcome.kind })
+}
+
+/** Once more with other credentials when the upstream answers 401 and there are others: its token may have been revoked, or refreshed by somebody else meanwhile (spec-P7). */
+async function sendWithCredentials(exchange: McpExchange, caller: Caller, body: Buffer): Promise<ForwardOutcome> {
+  const { auth } = exchange.route
+  const first = await auth.attach(caller)
+  const outcome = await send(exchange, first, body)
+  if (outcome.kind !== 'stopped' || !(await auth.rejected?.(caller, first, 1))) return outcome
+  const second = await auth.attach(caller)
+  const again = await send(exchange, second, body)
+  if (again.kind === 'stopped') await auth.rejected?.(caller, second, 2)
+  return again
+}
+
+function send({ request, response, route, pools }: McpExchange, credentials: Credentials, body: Buffer): Promise<ForwardOutcome> {
+  const { rawHeaders, method = '' } = request
+  const { url, headers, forwardHeaders } = route.upstream
+  return forward(
     {
       pools,
-      url: route.upstream.url,
+      url,
       ...(credentials.query !== undefined && { query: credentials.query }),
       method,
-      headers: requestHeaders(rawHeaders, { forward: route.upstream.forwardHeaders }, credentials, route.upstream.headers),
+      headers: requestHeaders(rawHeaders, { forward: forwardHeaders }, credentials, headers),
       ...(method === 'POST' && { body }),
       timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
       isStream: isStreamRequest(method, rawHeaders),
@@ -58,8 +79,6 @@ async function relay({ request, response, route, gateway, deps, pools }: McpExch
     request,
     response,
   )
-  if (outcome.kind === 'stopped') throw refusedBy(route, outcome)
-  deps.log.debug('relayed', { route: route.name, method, status: outcome.status, end: outcome.kind })
 }
 
 // The upstream's own challenge would send the client to sign in at the upstream (sec-T14).

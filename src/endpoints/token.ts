@@ -14,6 +14,7 @@ import type { Grant } from '../store/records.ts'
 import { openUnder, sealUnder } from '../store/seal.ts'
 import type { Entry } from '../store/store.ts'
 import type { Deps, Handle } from './endpoint.ts'
+import { checkForm } from './form.ts'
 import { findGrant, replaceGrant, revokeGrant } from './grants.ts'
 
 interface TokenRequest {
@@ -47,9 +48,7 @@ const GRANT_TYPES: ReadonlyMap<string, GrantType> = new Map([
 const MAX_ATTEMPTS = 50
 
 export const token: Handle = async ({ body, headers }, gateway, deps) => {
-  if (!/^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')) {
-    throw new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded')
-  }
+  checkForm(headers)
   const parameters = parseParameters(body)
   const client = authenticateClient(headers.authorization, parameters, deps.sealer, gateway.issuer)
   const grantType = GRANT_TYPES.get(required(parameters, 'grant_type'))

@@ -12,7 +12,8 @@ const MAX_WAITING = 16
 export const MAX_PASSWORD_BYTES = 1024
 
 /** A hash nobody knows the password of: an unknown name must take as long as a wrong password. */
-const DECOY = '$argon2id$v=19$m=19456,t=2,p=1$GUvH5s9uAIs5xZ6KvErB6A$oaCE6y8tmCpS5+iuS6E2xrTrbLLPlP66KktLG2pZAZ4'
+const DECOY =
+  '$argon2id$v=19$m=19456,t=2,p=1$GUvH5s9uAIs5xZ6KvErB6A$oaCE6y8tmCpS5+iuS6E2xrTrbLLPlP66KktLG2pZAZ4'
 
 /** Too many passwords are being checked. Answer 503 and ask to try again. */
 export class PasswordsBusy extends Error {

@@ -11,12 +11,14 @@ export interface Client {
   readonly name: string | undefined
   readonly redirectUris: readonly string[]
   readonly authMethod: ClientAuthMethod
+  /** Trusted by the configuration to ask about every token, not only its own (RFC 7662). */
+  readonly introspectsAll: boolean
 }
 
 /** Undefined: this gateway does not know the client. */
 export function findClient(clientId: string, sealer: Sealer, issuer: string): Client | undefined {
   const registered = openClientId(sealer, issuer, clientId)
-  return registered && { id: clientId, ...registered }
+  return registered && { id: clientId, ...registered, introspectsAll: false }
 }
 
 /** Client credentials as presented (RFC 6749 §2.3.1). */

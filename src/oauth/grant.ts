@@ -140,3 +140,7 @@ function family(grant: Grant, pair: PairHashes, lifetimes: Lifetimes, nowMs: num
 export function findAccessToken(grant: Grant, hash: string, nowMs: number): TokenHash | undefined {
   return grant.access.find((token) => token.expiresAtMs > nowMs && sameHash(token.hash, hash))
 }
+
+export function withoutAccessToken(grant: Grant, hash: string): Grant {
+  return { ...grant, access: grant.access.filter((token) => !sameHash(token.hash, hash)) }
+}

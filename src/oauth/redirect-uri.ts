@@ -69,12 +69,16 @@ function refused(why: string): OAuthError {
 /** The redirect back to the client. Parameters that the client's own URI already carries under our names are replaced, so that exactly one `code`, `state` and `iss` arrive (sec-A7). */
 export function redirectLocation(redirect: VerifiedRedirect, parameters: Readonly<Record<string, string | undefined>>): string {
   const [base = '', query = ''] = split(redirect)
-  const search = new URLSearchParams(query)
-  for (const [name, value] of Object.entries(parameters)) {
-    search.delete(name)
-    if (value !== undefined) search.append(name, value)
-  }
-  return `${base}?${search}`
+  // The rest of its query is retained byte for byte (RFC 6749 §3.1.2): to parse and rebuild it would re-encode it.
+  const own = query.split('&').filter((pair) => pair !== '' && !Object.hasOwn(parameters, nameOf(pair)))
+  const ours = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) ours.append(name, value)
+  return `${base}?${[...own, ours].join('&')}`
+}
+
+function nameOf(pair: string): string {
+  const [name = ''] = new URLSearchParams(pair).keys()
+  return name
 }
 
 function split(uri: string): [string, string] {

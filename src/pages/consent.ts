@@ -43,7 +43,7 @@ function details(view: ConsentView, name: string): Markup {
   const { upstream, route } = view
   return html`<dl>
 <div><dt>Client</dt><dd>${name}<span class="tag">unverified name</span></dd></div>
-<div><dt>Sends you back to</dt><dd><strong>${destination(view.redirectUri)}</strong></dd></div>
+<div><dt>Returns to</dt><dd><strong>${destination(view.redirectUri)}</strong></dd></div>
 <div><dt>Server</dt><dd>${route.title}<br><code>${route.resource}</code></dd></div>
 <div><dt>Upstream</dt><dd>${upstream.host}${upstream.asksForAccount ? ' (you may be asked to sign in there next)' : ''}</dd></div>
 ${upstream.scopes.length === 0 ? undefined : html`<div><dt>Upstream scopes</dt><dd><ul>${upstream.scopes.map((scope) => html`<li><code>${scope}</code></li>`)}</ul></dd></div>`}

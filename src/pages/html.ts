@@ -31,8 +31,11 @@ function escapeText(text: string): string {
 
 const MAX_NAME_LENGTH = 64
 
-/** A name that somebody else chose, made harmless to read: no control characters, no direction overrides, one line, at most 64 characters (sec-R6). */
+/** Control characters, direction overrides, line breaks, private use, and what takes room without showing (Hangul fillers, the blank Braille cell). */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/gu
+
+/** A name that somebody else chose, made harmless to read: only what can be seen, on one line, at most 64 characters (sec-R6). */
 export function displayName(name: string): string {
-  const plain = name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu, '').replace(/\s+/g, ' ').trim()
+  const plain = name.replace(UNSEEN, '').replace(/\s+/g, ' ').trim()
   return [...plain].length > MAX_NAME_LENGTH ? `${[...plain].slice(0, MAX_NAME_LENGTH).join('')}…` : plain
 }

@@ -54,7 +54,7 @@ function openRoot(folder: string): RootDatabase {
       // Otherwise a folder with a dot in its name is taken for a file.
       noSubdir: false,
       // Otherwise a write is acknowledged when it is visible and flushed later; batched commits are as fast without.
-      overlappingSync: true,
+      overlappingSync: false,
       maxDbs: 3,
     })
   } catch (error) {

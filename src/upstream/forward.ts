@@ -25,9 +25,7 @@ export function forward(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<ForwardOutcome> {
-  if (response.destroyed || request.socket.destroyed) {
-    return Promise.resolve({ kind: 'client_gone', status: 0 })
-  }
+  if (request.socket.destroyed) return Promise.resolve({ kind: 'client_gone', status: 0 })
   return new Promise((resolve, reject) => {
     const { pools, url, timeouts, ca, isStream, method, headers, body = null } = target
     const dispatcher = pools.dispatcher(url, { connectMs: timeouts.connectMs, ca }, isStream)

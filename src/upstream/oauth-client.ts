@@ -1,16 +1,20 @@
 // The gateway as an OAuth client of one upstream authorization server: the authorization URL, and redeeming what comes
 // back. `oauth4webapi` makes the protocol checks, over our own HTTP and behind the token-answer normaliser.
 import * as oauth from 'oauth4webapi'
-import { OAuthError, UpstreamError } from '../errors.ts'
-import type { ControlHttp } from './http.ts'
+import { type LogDetail, OAuthError, UpstreamError } from '../errors.ts'
+import type { ControlHttp, Trust } from './http.ts'
 import { normaliseTokenAnswer } from './token-response.ts'
 
 /** Everything that has to be known of an upstream authorization server to sign somebody in there. */
 export interface UpstreamServer {
   /** Undefined when only endpoints were configured: then `iss` can't be compared (RFC 9207). */
   readonly issuer: string | undefined
+  /** Then an answer without `iss` is refused (RFC 9207 §2.4). */
+  readonly issParameterSupported: boolean
   readonly authorizationEndpoint: string
   readonly tokenEndpoint: string
+  /** Whether the operator wrote the token endpoint down, or an upstream named it. */
+  readonly trust: Trust
   readonly clientId: string
   readonly clientSecret: string | undefined
   readonly authMethod: 'none' | 'client_secret_basic' | 'client_secret_post'
@@ -21,6 +25,7 @@ export interface UpstreamServer {
 export interface UpstreamTokens {
   readonly accessToken: string
   readonly refreshToken: string | undefined
+  readonly obtainedAtMs: number
   /** Undefined: the upstream never said, so it is good until refused. */
   readonly expiresAtMs: number | undefined
   readonly scope: string | undefined
@@ -92,6 +97,52 @@ export async function redeem(
   }
 }
 
+export interface RefreshRequest {
+  readonly refreshToken: string
+  readonly resource: string | undefined
+}
+
+/** `invalid_grant` is the only answer that ends a link (design §6.9). Throws UpstreamError for every other failure: `unavailable` passes by itself, `credential_refused` is for the operator. */
+export async function refreshTokens(http: ControlHttp, server: UpstreamServer, request: RefreshRequest, nowMs: number): Promise<UpstreamTokens | 'invalid_grant'> {
+  const { as, client } = parties(server)
+  try {
+    const options = tokenOptions(http, server, request.resource)
+    const response = await oauth.refreshTokenGrantRequest(as, client, clientAuth(server), request.refreshToken, options)
+    return tokensOf(await oauth.processRefreshTokenResponse(as, client, response), nowMs)
+  } catch (error) {
+    if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
+    throw refreshFailure(error)
+  }
+}
+
+/** The client may try again after this unless the upstream named a time. */
+const RETRY_SECONDS = 5
+/** RFC 6749 §5.2 errors that mean this gateway's registration or configuration is at fault. */
+const OPERATOR_ERRORS: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type', 'invalid_request', 'invalid_scope', 'invalid_target'])
+
+function refreshFailure(error: unknown): unknown {
+  if (error instanceof oauth.ResponseBodyError) {
+    const detail = { upstreamError: error.error.slice(0, 40), upstreamStatus: error.status }
+    if (OPERATOR_ERRORS.has(error.error) && error.status < 500 && error.status !== 429) {
+      return new UpstreamError('credential_refused', 'the upstream sign-in server refused this gateway: its operator has to act', detail)
+    }
+    return unavailable(detail, retryAfterSeconds(error.response.headers.get('retry-after')))
+  }
+  if (error instanceof UpstreamError) return unavailable({ fault: error.fault, ...error.detail })
+  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
+    return unavailable({ reason: error.code })
+  }
+  return error
+}
+
+function unavailable(detail: LogDetail, retryAfter = RETRY_SECONDS): UpstreamError {
+  return new UpstreamError('unavailable', 'the upstream sign-in server does not answer as it should: try again', detail, retryAfter)
+}
+
+function retryAfterSeconds(header: string | null): number | undefined {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : undefined
+}
+
 // Fixed endpoints come without a metadata document, so the library is handed the little that it reads of one.
 function parties(server: UpstreamServer): { as: oauth.AuthorizationServer; client: oauth.Client } {
   const issuer = server.issuer ?? new URL(server.authorizationEndpoint).origin
@@ -124,6 +175,7 @@ function tokenOptions(
       const answer = await http({
         method: method === 'POST' ? 'POST' : 'GET',
         url: new URL(url),
+        trust: server.trust,
         headers: Object.fromEntries(new Headers(headers)),
         body: String(body ?? ''),
       })
@@ -139,6 +191,7 @@ function tokensOf(response: oauth.TokenEndpointResponse, nowMs: number): Upstrea
   return {
     accessToken: response.access_token,
     refreshToken: response.refresh_token,
+    obtainedAtMs: nowMs,
     expiresAtMs: response.expires_in === undefined ? undefined : nowMs + response.expires_in * 1000,
     scope: response.scope,
   }

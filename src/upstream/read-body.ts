@@ -46,10 +46,10 @@ function collect(request: IncomingMessage, expectedBytes: number, limitBytes: nu
     const onEnd = () => settle(() => resolve(body.subarray(0, used)))
     const onCut = () => settle(() => reject(cutOff()))
     const settle = (done: () => void) => {
-      request.off('data', onData).off('end', onEnd).off('close', onCut).off('error', onCut)
+      request.off('data', onData).off('end', onEnd).off('close', onCut)
       done()
     }
-    request.on('data', onData).on('end', onEnd).on('close', onCut).on('error', onCut)
+    request.on('data', onData).on('end', onEnd).on('close', onCut)
   })
 }
 

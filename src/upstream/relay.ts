@@ -81,16 +81,14 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return
     this.#head = { status, headers }
-    if (this.#response.destroyed) this.#onClientGone()
     // To follow it would be to carry the credential to whatever host it names (sec-P8).
-    else if (status >= 300 && status < 400) this.#refuse('redirected')
+    if (status >= 300 && status < 400) this.#refuse('redirected')
     else this.#judge()
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.#state === 'over') this.#discard(chunk)
     else if (this.#state === 'pending') this.#refuse('bad_response')
-    else if (this.#response.destroyed) this.#onClientGone()
     else if (!this.#response.write(chunk)) this.#waitForReader()
   }
 

@@ -3,6 +3,7 @@
 
 export interface RawTokenAnswer {
   readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Buffer
 }
 
@@ -10,7 +11,14 @@ export interface RawTokenAnswer {
 const STRINGS = ['access_token', 'refresh_token', 'token_type', 'scope', 'error'] as const
 
 /** A Response as the protocol library wants it. An answer without a token and without an error is an `invalid_response` of status 502. */
-export function normaliseTokenAnswer({ status, body }: RawTokenAnswer): Response {
+export function normaliseTokenAnswer({ status, headers, body }: RawTokenAnswer): Response {
+  const response = judged(status, body)
+  const retryAfter = headers['retry-after']
+  if (typeof retryAfter === 'string') response.headers.set('retry-after', retryAfter)
+  return response
+}
+
+function judged(status: number, body: Buffer): Response {
   const members = parseMembers(
     body
       .toString('utf8')
@@ -18,8 +26,8 @@ export function normaliseTokenAnswer({ status, body }: RawTokenAnswer): Response
       .trim(),
   )
   if (members === undefined)
-    return answer(status >= 400 ? status : 502, {
-      error: status >= 500 ? 'server_error' : 'invalid_response',
+    return answer(failureStatus(status), {
+      error: status >= 500 && status <= 599 ? 'server_error' : 'invalid_response',
     })
   const token: Record<string, unknown> = {}
   for (const name of STRINGS) {
@@ -27,9 +35,9 @@ export function normaliseTokenAnswer({ status, body }: RawTokenAnswer): Response
     if (typeof value === 'string' && value !== '') token[name] = value
   }
   // GitHub answers errors with status 200 (spec-U8).
-  if (token['error'] !== undefined) return answer(status < 400 ? 400 : status, { error: token['error'] })
+  if (token['error'] !== undefined) return answer(status < 400 ? 400 : failureStatus(status), { error: token['error'] })
   if (status >= 300 || token['access_token'] === undefined)
-    return answer(status >= 400 ? status : 502, { error: 'invalid_response' })
+    return answer(failureStatus(status), { error: 'invalid_response' })
   const lifetime = lifetimeSeconds(members['expires_in'])
   return answer(200, {
     ...token,
@@ -48,6 +56,11 @@ function parseMembers(text: string): Readonly<Record<string, unknown>> | undefin
   }
   // A form body, as GitHub sends without an Accept header: `access_token=…&scope=…`. HTML has no such pair.
   return /^[\w.-]+=[^<>\s]*$/.test(text) ? Object.fromEntries(new URLSearchParams(text)) : undefined
+}
+
+/** Some guards answer with statuses that HTTP does not have, such as 999; no Response can carry those. */
+function failureStatus(status: number): number {
+  return status >= 400 && status <= 599 ? status : 502
 }
 
 /** Undefined, zero and below mean the same: the upstream did not say when the token ends. */

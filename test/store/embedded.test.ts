@@ -93,10 +93,12 @@ test('the sweeper deletes dead records and their rows, and no others', async (co
   await store.put('session/renewed', 'x', { expiresAtMs, indexes: ['renewed'] })
   await store.put('session/renewed', 'x', { expiresAtMs: nowMs + 10_000_000, indexes: ['renewed'] })
   await store.put('session/kept', 'x', { indexes: ['kept'] })
+  await store.put('session/late', 'x', { expiresAtMs: nowMs + 990_000, indexes: ['late'] })
   nowMs += 1_000_000
   while (await isListed(store, 'mortal')) await new Promise((done) => setTimeout(done, 5))
   assert.not(await isListed(store, 'one/599'))
   assert.ok(await isListed(store, 'kept'))
+  assert.ok(await isListed(store, 'late'), 'only just dead, so it still counts versions')
   assert.ok(await isListed(store, 'renewed'))
   assert.is((await store.get('session/renewed'))?.version, 2)
   await store.put('session/0', 'anew')

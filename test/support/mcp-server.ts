@@ -13,6 +13,10 @@ export interface StaticKey {
 export interface McpServerOptions {
   /** `v1`: SDK v1, 2025-11-25, sessions (the default). `v2`: SDK v2, 2026-07-28, stateless. */
   sdk?: 'v1' | 'v2'
+  /** v1: answer with JSON instead of SSE where nothing has to be streamed. */
+  jsonResponses?: boolean
+  /** v2: what clients of older revisions meet. Default: `reject`. */
+  legacy?: 'reject' | 'stateless'
   path?: string
   key?: StaticKey
   port?: number
@@ -26,8 +30,8 @@ export interface TestMcpServer extends Listening {
 }
 
 export async function startMcpServer(options: McpServerOptions = {}): Promise<TestMcpServer> {
-  const { sdk = 'v1', path = '/mcp', key, port } = options
-  const endpoint = sdk === 'v1' ? createV1Endpoint() : createV2Endpoint()
+  const { sdk = 'v1', jsonResponses = false, legacy = 'reject', path = '/mcp', key, port } = options
+  const endpoint = sdk === 'v1' ? createV1Endpoint({ jsonResponses }) : createV2Endpoint({ legacy })
   const listening = await listen((request, response) => {
     if (request.url?.split('?')[0] !== path) return response.writeHead(404).end()
     if (key && !carries(request, key)) return response.writeHead(401).end()

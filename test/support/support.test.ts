@@ -141,6 +141,25 @@ test('SDK v2 server and client: 2026-07-28, stateless, streaming, cancelled when
   assert.instance(await connectOnceV1(server.url).catch((error: unknown) => error), Error)
 })
 
+test('SDK v1 server can answer in JSON, SDK v2 server can serve older clients', async ({ after }) => {
+  const json = await startMcpServer({ jsonResponses: true })
+  const both = await startMcpServer({ sdk: 'v2', legacy: 'stateless' })
+  after(() => Promise.all([json.close(), both.close()]))
+  const types: (string | null)[] = []
+  const spy: typeof fetch = async (...input) => {
+    const answer = await fetch(...input)
+    types.push(answer.headers.get('content-type'))
+    return answer
+  }
+  const one = await connectOnceV1(json.url, { fetch: spy })
+  assert.is(await one.call('add', { a: 1, b: 1 }), '2')
+  await one.close()
+  assert.is(types[0], 'application/json')
+  const two = await connectOnceV1(both.url)
+  assert.is(await two.call('add', { a: 1, b: 1 }), '2')
+  await two.close()
+})
+
 test('a static key opens a server, in a header or in the query', async ({ after }) => {
   const header = await startMcpServer({ key: { in: 'header', name: 'X-Api-Key', value: 'k' } })
   const query = await startMcpServer({ key: { in: 'query', name: 'key', value: 'k' } })

@@ -4,8 +4,21 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
+import { forward } from '../../src/upstream/forward.ts'
 import { suite } from '../support/suite.ts'
-import { call, closing, open, post, rawClient, startFront, startHttp, startRaw, textOf } from './harness.ts'
+import {
+  call,
+  closing,
+  drained,
+  open,
+  pools,
+  post,
+  rawClient,
+  startFront,
+  startHttp,
+  startRaw,
+  textOf,
+} from './harness.ts'
 
 const test = suite('upstream/faults')
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -267,6 +280,43 @@ test('sec-P16: a client that leaves while the connection is being made settles a
   assert.equal(received, ['22'])
 })
 
+test('sec-P16: what was to be sent over a connection that stands too late is not sent', async (context) => {
+  let received = ''
+  let closed: Promise<unknown> | undefined
+  let settle = (_: unknown) => {}
+  const outcome = new Promise((resolve) => {
+    settle = resolve
+  })
+  const upstream = await startRaw(context, (socket) => {
+    socket.on('data', (data) => {
+      received += data
+    })
+    closed = closing(socket)
+  })
+  const { url } = upstream
+  const shared = pools(context)
+  const timeouts = { connectMs: 1_000, responseMs: 1_000 }
+  const front = await startHttp(context, (request, response) => {
+    const target = {
+      pools: shared,
+      isStream: false,
+      timeouts,
+      url,
+      method: 'POST',
+      headers: [],
+      body: Buffer.from('{}'),
+    }
+    settle(forward(target, request, response))
+    // Its 'close' comes in this turn of the event loop, the connection's success in the next.
+    request.socket.destroy()
+  })
+  await rawClient(front.port, post(''))
+  assert.equal(await outcome, { kind: 'client_gone', status: 0 })
+  while (closed === undefined) await new Promise(setImmediate)
+  await closed
+  assert.is(received, '')
+})
+
 test('whoever destroys the response ends the upstream request too', async (context) => {
   const responses: ServerResponse[] = []
   const upstream = await startHttp(context, (request, response) => {
@@ -405,17 +455,6 @@ test('sec-P2: two session ids are refused before the upstream hears of them', as
   assert.match(await client.whole(), /^HTTP\/1\.1 400 /)
   assert.is(requests, 0)
 })
-
-/** Resolves when there is room again, or nobody left to read. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done).off('close', done)
-      resolve()
-    }
-    response.on('drain', done).on('close', done)
-  })
-}
 
 /** Resolves once the value has not changed for 300 ms. */
 async function settled(value: () => number): Promise<number> {

@@ -3,7 +3,18 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
 import { suite } from '../support/suite.ts'
-import { call, closing, open, post, rawClient, startFront, startHttp, startRaw, textOf } from './harness.ts'
+import {
+  call,
+  closing,
+  drained,
+  open,
+  post,
+  rawClient,
+  startFront,
+  startHttp,
+  startRaw,
+  textOf,
+} from './harness.ts'
 
 const test = suite('upstream/forward')
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -175,9 +186,16 @@ test('1xx heads and trailers stay behind', async (context) => {
       socket.write('2\r\n{}\r\n0\r\nx-t: secret\r\n\r\n')
     })
   })
-  const front = await startFront(context, upstream.url)
+  const judged: number[] = []
+  const front = await startFront(context, upstream.url, {
+    onResponseHead: ({ status }) => {
+      judged.push(status)
+      return 'pass'
+    },
+  })
   const client = await rawClient(front.port, post(PING, 'connection: close\r\n'))
   const text = await client.whole()
+  assert.equal(judged, [200])
   assert.ok(text.startsWith('HTTP/1.1 200 OK\r\n'), text)
   assert.not.match(text, /103|102|link|x-t|secret/i)
   assert.ok(text.endsWith('\r\n2\r\n{}\r\n0\r\n\r\n'), text)
@@ -286,22 +304,30 @@ test('a stopped answer reaches nobody, and the same request can be sent again ov
   assert.is(upstream.sockets.size, 1)
 })
 
-test('a stopped answer without end is cut off', async (context) => {
-  const endings = [
-    (response: ServerResponse) => void response.write('x'.repeat(128 * 1024)),
-    (response: ServerResponse) => void response.write('then silence'),
-  ]
-  for (const ending of endings) {
+test('a stopped answer is read on for a moment only, and only so far', async (context) => {
+  let pulled = 0
+  const endings = {
+    silent: (response: ServerResponse) => void response.write('then silence'),
+    endless: async (response: ServerResponse) => {
+      const chunk = Buffer.alloc(64 * 1024)
+      while (!response.destroyed) {
+        pulled += chunk.length
+        if (!response.write(chunk)) await drained(response)
+      }
+    },
+  }
+  for (const ending of Object.values(endings)) {
     const upstream = await startHttp(context, (_, response) => {
       response.writeHead(401, { 'content-type': 'text/html' })
-      ending(response)
       closed = closing(response)
+      void ending(response)
     })
     let closed: Promise<unknown> | undefined
     const front = await startFront(context, upstream.url, { onResponseHead: () => 'stop' })
     assert.is((await call(front.url, { body: PING })).status, 418)
     await closed
   }
+  assert.ok(pulled < 32 * 1024 * 1024, `${pulled} bytes pulled`)
 })
 
 test('a judge that throws fails the request with its own error and nothing written', async (context) => {

@@ -186,6 +186,17 @@ export const closing = (emitter: EventEmitter): Promise<void> =>
     emitter.once('close', () => resolve())
   })
 
+/** Resolves when there is room again, or nobody left to read. */
+export function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+}
+
 export const post = (body: string, extra = '') =>
   `POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${extra}content-length: ${body.length}\r\n\r\n${body}`
 

@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
 import { createPools } from '../../src/upstream/pools.ts'
 import { suite, type TestContext } from '../support/suite.ts'
-import { call, closing, open, startFront, startHttp } from './harness.ts'
+import { call, closing, open, startFront, startHttp, startRaw } from './harness.ts'
 
 const test = suite('upstream/pools')
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -97,14 +97,24 @@ test('close waits for what is in flight and then opens nothing more', async (con
   assert.is(upstream.connections.length, 1)
 })
 
-test('an idle connection is closed before servers with a 5 s limit would', async (context) => {
-  const upstream = await upstreamOf(context)
-  const pools = createPools({ keepAliveMs: 50 })
-  context.after(() => pools.close())
-  const front = await startFront(context, upstream.url, { pools })
-  await call(front.url, { body: '{}' })
-  assert.is(upstream.sockets.size, 1)
-  for (const socket of upstream.sockets) await closing(socket)
+test('an idle connection is closed after its time, and sooner than a server that names its own', async (context) => {
+  const hints = [
+    { hint: '', latestMs: 1_000 },
+    { hint: 'keep-alive: timeout=3\r\n', latestMs: 2_500 },
+  ]
+  for (const { hint, latestMs } of hints) {
+    const upstream = await startRaw(context, (socket) => {
+      socket.on('data', () => socket.write(`HTTP/1.1 202 Accepted\r\n${hint}content-length: 0\r\n\r\n`))
+    })
+    const pools = createPools({ keepAliveMs: 50 })
+    context.after(() => pools.close())
+    const front = await startFront(context, upstream.url, { pools })
+    await call(front.url, { body: '{}' })
+    const start = performance.now()
+    assert.is(upstream.sockets.size, 1)
+    for (const socket of upstream.sockets) await closing(socket)
+    assert.ok(performance.now() - start < latestMs, `${performance.now() - start} ms`)
+  }
 })
 
 test('sec-F8: proxy variables of the environment change nothing', async (context) => {

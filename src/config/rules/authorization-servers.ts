@@ -43,7 +43,10 @@ const callbackClash: Rule = {
       else {
         const at = server.callback === undefined ? pointer : `${pointer}/callback`
         const message = `the callback ${path} is already taken (${facts.place(owner)})`
-        const hint = server.callback === undefined ? 'Rename the route or the authorization server.' : 'Only one can have it.'
+        const hint =
+          server.callback === undefined
+            ? 'Rename the route or the authorization server.'
+            : 'Only one can have it.'
         yield { pointer: at, at: server.callback === undefined ? 'key' : 'value', message, hint }
       }
     }
@@ -61,7 +64,11 @@ const secretAndMethod: Rule = {
         yield { pointer: at, message: 'none never sends the client_secret', hint: 'Remove one of the two.' }
       }
       if (method !== undefined && method !== 'none' && secret === undefined) {
-        yield { pointer: at, message: `${method} needs a client_secret`, hint: 'Add client_secret, or write none.' }
+        yield {
+          pointer: at,
+          message: `${method} needs a client_secret`,
+          hint: 'Add client_secret, or write none.',
+        }
       }
     }
   },
@@ -103,7 +110,11 @@ const issuerShape: Rule = {
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
       if (!server.issuer?.includes('?') || !facts.known(`${pointer}/issuer`)) continue
-      yield { pointer: `${pointer}/issuer`, message: 'an issuer has no query (RFC 8414 §2)', hint: 'Remove the ? and the rest.' }
+      yield {
+        pointer: `${pointer}/issuer`,
+        message: 'an issuer has no query (RFC 8414 §2)',
+        hint: 'Remove the ? and the rest.',
+      }
     }
   },
 }

@@ -17,8 +17,11 @@ export const rules: readonly Rule[] = [
 ]
 
 export function checkRules(facts: Facts, discarded: readonly string[]): Finding[] {
-  const isWhole = (section: string) => !discarded.some((gone) => isWithin(gone, section) || isWithin(section, gone))
+  const isWhole = (section: string) =>
+    !discarded.some((gone) => isWithin(gone, section) || isWithin(section, gone))
   return rules
     .filter(({ needs = [] }) => needs.every(isWhole))
-    .flatMap(({ id, severity, check }) => Array.from(check(facts), (found) => ({ rule: id, severity, ...found })))
+    .flatMap(({ id, severity, check }) =>
+      Array.from(check(facts), (found) => ({ rule: id, severity, ...found })),
+    )
 }

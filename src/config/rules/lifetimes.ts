@@ -20,8 +20,13 @@ const refreshOrder: Rule = {
   severity: 'error',
   *check({ config: { tokens }, known }) {
     const pointer = '/tokens/refresh_ttl'
-    if (!known(pointer) || !known('/tokens/refresh_max') || tokens.refresh_ttl_ms <= tokens.refresh_max_ms) return
-    yield { pointer, message: 'is longer than refresh_max', hint: 'Shorten refresh_ttl or lengthen refresh_max.' }
+    if (!known(pointer) || !known('/tokens/refresh_max') || tokens.refresh_ttl_ms <= tokens.refresh_max_ms)
+      return
+    yield {
+      pointer,
+      message: 'is longer than refresh_max',
+      hint: 'Shorten refresh_ttl or lengthen refresh_max.',
+    }
   },
 }
 
@@ -43,7 +48,10 @@ const positiveDurations: Rule = {
       { pointer: `${pointer}/timeouts/response`, value: route.timeouts.response_ms },
       { pointer: `${pointer}/limits/max_body`, value: route.limits.max_body_bytes },
     ])
-    for (const { pointer, value } of [...POSITIVE.map(([pointer, read]) => ({ pointer, value: read(config) })), ...routes]) {
+    for (const { pointer, value } of [
+      ...POSITIVE.map(([pointer, read]) => ({ pointer, value: read(config) })),
+      ...routes,
+    ]) {
       if (known(pointer) && value === 0) yield { pointer, message: 'must be more than zero' }
     }
   },
@@ -58,7 +66,7 @@ const storeKeys: Rule = {
     for (const [index, key] of (config.store.keys ?? []).entries()) {
       const pointer = `/store/keys/${index}`
       if (!known(pointer) || isKey(key)) continue
-      const hint = 'Make one with: openssl rand -base64 32 | tr +/ -_ | tr -d =' 
+      const hint = 'Make one with: openssl rand -base64 32 | tr +/ -_ | tr -d ='
       yield { pointer, message: `what it stands for is not ${KEY_BYTES} bytes of base64url`, hint }
     }
   },

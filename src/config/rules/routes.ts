@@ -45,8 +45,7 @@ const pathReserved: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { name, pointer, route } of routesOf(facts)) {
-      const [, first = ''] = route.path.split('/')
-      if (!facts.known(`${pointer}/path`) || !(route.path === '/' || RESERVED.has(first))) continue
+      if (!facts.known(`${pointer}/path`) || !isReserved(route.path)) continue
       const hint = route.path === `/${name}` ? 'Rename the route or give it a path.' : 'Choose another path.'
       yield { pointer: `${pointer}/path`, message: `${route.path} belongs to the gateway itself`, hint }
     }
@@ -59,7 +58,7 @@ const pathDuplicate: Rule = {
   *check(facts) {
     const owners = new Map<string, string>()
     for (const { name, pointer, route } of routesOf(facts)) {
-      if (!facts.known(`${pointer}/path`)) continue
+      if (!facts.known(`${pointer}/path`) || isReserved(route.path)) continue
       const owner = owners.get(route.path)
       if (owner === undefined) owners.set(route.path, name)
       else {
@@ -70,8 +69,26 @@ const pathDuplicate: Rule = {
   },
 }
 
+function isReserved(path: string): boolean {
+  const [, first = ''] = path.split('/')
+  return path === '/' || RESERVED.has(first)
+}
+
 /** Schemes that a browser or operating system resolves by itself: a code sent there reaches more than one app. */
-const PUBLIC_SCHEMES = ['http', 'https', 'javascript', 'data', 'file', 'blob', 'about', 'vbscript', 'ws', 'wss', 'ftp', 'mailto']
+const PUBLIC_SCHEMES = [
+  'http',
+  'https',
+  'javascript',
+  'data',
+  'file',
+  'blob',
+  'about',
+  'vbscript',
+  'ws',
+  'wss',
+  'ftp',
+  'mailto',
+]
 
 const redirectSchemes: Rule = {
   id: 'clients/redirect-scheme',
@@ -80,7 +97,11 @@ const redirectSchemes: Rule = {
     for (const [index, scheme] of config.clients.registration.redirect_schemes.entries()) {
       const pointer = `/clients/registration/redirect_schemes/${index}`
       if (!known(pointer) || !PUBLIC_SCHEMES.includes(scheme)) continue
-      yield { pointer, message: `${scheme} is no private-use scheme`, hint: 'Name schemes that one app owns, such as cursor.' }
+      yield {
+        pointer,
+        message: `${scheme} is no private-use scheme`,
+        hint: 'Name schemes that one app owns, such as cursor.',
+      }
     }
   },
 }

@@ -33,7 +33,11 @@ export interface NamedRoute {
 }
 
 export function routesOf({ config }: Facts): NamedRoute[] {
-  return Object.entries(config.routes).map(([name, route]) => ({ name, pointer: childPointer('/routes', name), route }))
+  return Object.entries(config.routes).map(([name, route]) => ({
+    name,
+    pointer: childPointer('/routes', name),
+    route,
+  }))
 }
 
 /** An upstream authorization server with the id its callback goes by: its own name, or its route's when inline. */
@@ -50,7 +54,9 @@ export function serversOf(facts: Facts): PlacedServer[] {
     server,
   }))
   const inline = authorizationCodeRoutes(facts).flatMap(({ name, pointer, auth }) =>
-    typeof auth.authorization_server === 'string' ? [] : [{ id: name, pointer, server: auth.authorization_server }],
+    typeof auth.authorization_server === 'string'
+      ? []
+      : [{ id: name, pointer, server: auth.authorization_server }],
   )
   return [...named, ...inline]
 }
@@ -64,14 +70,18 @@ export interface AuthorizationCodeRoute {
 
 export function authorizationCodeRoutes(facts: Facts): AuthorizationCodeRoute[] {
   return routesOf(facts).flatMap(({ name, pointer, route: { auth } }) =>
-    auth.type === 'authorization_code' ? [{ name, pointer: `${pointer}/auth/authorization_server`, auth }] : [],
+    auth.type === 'authorization_code'
+      ? [{ name, pointer: `${pointer}/auth/authorization_server`, auth }]
+      : [],
   )
 }
 
 /** The loopback interface, by name or address (RFC 8252 §7.3; RFC 6761 §6.3 for `*.localhost`). */
 export function isLoopbackHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '').toLowerCase()
-  return bare === 'localhost' || bare.endsWith('.localhost') || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare)
+  return (
+    bare === 'localhost' || bare.endsWith('.localhost') || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare)
+  )
 }
 
 /** A URL whose bytes others on the network can read. */

@@ -9,7 +9,11 @@ const publicUrlIsHttps: Rule = {
     const pointer = '/server/public_url'
     if (server.public_url === undefined || !known(pointer) || !isPlainHttp(server.public_url)) return
     // Cookies and codes would cross the network in the clear (RFC 9700 §2.6).
-    yield { pointer, message: 'must be https off loopback', hint: 'Write https:// and let a proxy or server.tls do TLS.' }
+    yield {
+      pointer,
+      message: 'must be https off loopback',
+      hint: 'Write https:// and let a proxy or server.tls do TLS.',
+    }
   },
 }
 
@@ -20,7 +24,11 @@ const exposedNeedsPublicUrl: Rule = {
   *check({ config: { server }, known }) {
     if (!known('/server/host') || isLoopbackHost(server.host) || server.public_url !== undefined) return
     const hint = 'Add server.public_url, the https origin that clients use.'
-    yield { pointer: '/server/host', message: 'listens beyond loopback, and server.public_url is missing', hint }
+    yield {
+      pointer: '/server/host',
+      message: 'listens beyond loopback, and server.public_url is missing',
+      hint,
+    }
   },
 }
 
@@ -31,7 +39,11 @@ const exposedNeedsLogin: Rule = {
   *check({ config: { server, login }, known }) {
     if (!known('/server/host') || isLoopbackHost(server.host) || login.users || login.none) return
     const hint = 'Add login.users; or login.none, if everyone who reaches it may come in.'
-    yield { pointer: '/server/host', message: 'listens beyond loopback, and nobody is named under login', hint }
+    yield {
+      pointer: '/server/host',
+      message: 'listens beyond loopback, and nobody is named under login',
+      hint,
+    }
   },
 }
 
@@ -39,10 +51,17 @@ const tlsIsPem: Rule = {
   id: 'server/tls',
   severity: 'error',
   *check({ config: { server }, known }) {
-    for (const [part, label] of [['cert', 'CERTIFICATE'], ['key', 'PRIVATE KEY']] as const) {
+    for (const [part, label] of [
+      ['cert', 'CERTIFICATE'],
+      ['key', 'PRIVATE KEY'],
+    ] as const) {
       const pointer = `/server/tls/${part}`
       if (!server.tls || !known(pointer) || server.tls[part].includes(`${label}-----`)) continue
-      yield { pointer, message: `is no PEM text with a ${label} in it`, hint: 'Write ${file:/path/to/it.pem}.' }
+      yield {
+        pointer,
+        message: `is no PEM text with a ${label} in it`,
+        hint: 'Write ${file:/path/to/it.pem}.',
+      }
     }
   },
 }
@@ -68,7 +87,8 @@ const passwordHash: Rule = {
     for (const [name, user] of Object.entries(login.users ?? {})) {
       const pointer = `/login/users/${name}/password_hash`
       if (!known(pointer) || PHC.test(user.password_hash)) continue
-      const hint = 'Make one with `mcp-oauth-gateway hash-password`; quote it in shells and .env files, for it contains $.'
+      const hint =
+        'Make one with `mcp-oauth-gateway hash-password`; quote it in shells and .env files, for it contains $.'
       yield { pointer, message: 'what it stands for is no argon2id hash', hint }
     }
   },
@@ -77,11 +97,13 @@ const passwordHash: Rule = {
 const knownUsers: Rule = {
   id: 'access/unknown-user',
   severity: 'warning',
-  needs: ['/login/users'],
   *check(facts) {
-    const { config, env } = facts
+    const { config, env, known, names } = facts
+    if (!known('/login/users')) return
     // Without `login.users` the one user's name comes from the environment.
-    const users = config.login.users ? Object.keys(config.login.users) : env && [env.MCP_GATEWAY_USERNAME || 'gateway_user']
+    const users = config.login.users
+      ? names('/login/users')
+      : env && [env.MCP_GATEWAY_USERNAME || 'gateway_user']
     if (users) yield* unlisted(facts, 'users', 'user', users)
   },
 }
@@ -99,7 +121,11 @@ const knownGroups: Rule = {
 function* unlisted(facts: Facts, list: 'users' | 'groups', noun: string, known: readonly string[]) {
   for (const { name, pointer } of routesOf(facts).flatMap((route) => namesIn(route, list))) {
     if (known.includes(name)) continue
-    yield { pointer, message: `login has no ${noun} "${name}"`, hint: didYouMean(name, known) ?? `Add it under login, or remove it.` }
+    yield {
+      pointer,
+      message: `login has no ${noun} "${name}"`,
+      hint: didYouMean(name, known) ?? `Add it under login, or remove it.`,
+    }
   }
 }
 

@@ -23,7 +23,7 @@ const CONNECTION_HEADERS = [
   'upgrade',
 ]
 
-const CREDENTIAL_HEADERS = ['authorization', 'cookie']
+const NEVER_SET = [...CONNECTION_HEADERS, 'authorization', 'cookie']
 
 const fixedHeaders: Rule = {
   id: 'upstream/header',
@@ -31,7 +31,7 @@ const fixedHeaders: Rule = {
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
       for (const name of Object.keys(route.upstream.headers)) {
-        const reason = whyNotSet(name, [...CONNECTION_HEADERS, ...CREDENTIAL_HEADERS])
+        const reason = whyNotSet(name, NEVER_SET)
         if (reason) yield { pointer: childPointer(`${pointer}/upstream/headers`, name), at: 'key', ...reason }
       }
     }
@@ -45,7 +45,7 @@ const forwardedHeaders: Rule = {
     for (const { pointer, route } of routesOf(facts)) {
       for (const [index, name] of route.upstream.forward_headers.entries()) {
         // A client's credentials are for the gateway; handing them on is the token passthrough that MCP forbids.
-        const reason = whyNotSet(name, [...CONNECTION_HEADERS, ...CREDENTIAL_HEADERS])
+        const reason = whyNotSet(name, NEVER_SET)
         if (reason) yield { pointer: `${pointer}/upstream/forward_headers/${index}`, ...reason }
       }
     }
@@ -70,7 +70,7 @@ const duplicateHeaders: Rule = {
   },
 }
 
-/** Every header a route sets or passes on, in the order in which a later one would win. */
+/** Every header a route may set or pass on, in the order in which a later one would win. */
 function headersOf({ upstream, auth }: RouteConfig, pointer: string): { name: string; at: string }[] {
   const fixed = Object.keys(upstream.headers).map((name) => ({
     name,
@@ -80,8 +80,10 @@ function headersOf({ upstream, auth }: RouteConfig, pointer: string): { name: st
     name,
     at: `${pointer}/upstream/forward_headers/${index}`,
   }))
-  const key = auth.type === 'api_key' && auth.in === 'header' ? [{ name: auth.name, at: `${pointer}/auth/name` }] : []
-  return [...fixed, ...forwarded, ...key]
+  const isSettable = ({ name }: { name: string }) => !NEVER_SET.includes(name.toLowerCase())
+  const key =
+    auth.type === 'api_key' && auth.in === 'header' ? [{ name: auth.name, at: `${pointer}/auth/name` }] : []
+  return [...[...fixed, ...forwarded].filter(isSettable), ...key]
 }
 
 const keyName: Rule = {
@@ -102,10 +104,19 @@ const keyValue: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
-      if (route.auth.type !== 'api_key' || route.auth.in !== 'header' || !facts.known(`${pointer}/auth/value`)) continue
+      if (
+        route.auth.type !== 'api_key' ||
+        route.auth.in !== 'header' ||
+        !facts.known(`${pointer}/auth/value`)
+      )
+        continue
       if (HEADER_VALUE.test(route.auth.value)) continue
       const hint = 'Remove line breaks and control characters from the variable or file.'
-      yield { pointer: `${pointer}/auth/value`, message: 'what it stands for cannot be sent as a header', hint }
+      yield {
+        pointer: `${pointer}/auth/value`,
+        message: 'what it stands for cannot be sent as a header',
+        hint,
+      }
     }
   },
 }
@@ -119,7 +130,11 @@ const resourceShape: Rule = {
       const at = `${pointer}/auth/resource`
       if (resource === undefined || resource === 'none' || !facts.known(at)) continue
       if (URL.canParse(resource) && !resource.includes('#')) continue
-      yield { pointer: at, message: 'is no absolute URL without a fragment (RFC 8707 §2)', hint: 'Write such a URL, or none.' }
+      yield {
+        pointer: at,
+        message: 'is no absolute URL without a fragment (RFC 8707 §2)',
+        hint: 'Write such a URL, or none.',
+      }
     }
   },
 }
@@ -137,7 +152,10 @@ const plainUpstream: Rule = {
   },
 }
 
-function whyNotSet(name: string, forbidden: readonly string[]): { message: string; hint: string } | undefined {
+function whyNotSet(
+  name: string,
+  forbidden: readonly string[],
+): { message: string; hint: string } | undefined {
   if (!TOKEN.test(name)) return { message: `"${name}" is no header name`, hint: 'Write it as in X-API-Key.' }
   if (!forbidden.includes(name.toLowerCase())) return undefined
   const hint = name.toLowerCase() === 'authorization' ? 'Use auth with type: api_key.' : 'Remove it.'
@@ -145,7 +163,9 @@ function whyNotSet(name: string, forbidden: readonly string[]): { message: strin
 }
 
 function whyNoQueryName(name: string): { message: string; hint: string } | undefined {
-  return /^[\w.~[\]-]+$/.test(name) ? undefined : { message: `"${name}" is no query name`, hint: 'Write it as in api_key.' }
+  return /^[\w.~[\]-]+$/.test(name)
+    ? undefined
+    : { message: `"${name}" is no query name`, hint: 'Write it as in api_key.' }
 }
 
 export const upstreamRules = [

@@ -1,0 +1,39 @@
+// `npm start`: the demo upstream and the gateway in front of it, and an end to both. It configures nothing: what
+// the gateway serves is in gateways.yaml.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { DEFAULT_PORT, startDemoUpstream } from './demo-upstream/index.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url))
+const port = Number(process.env.DEMO_PORT ?? DEFAULT_PORT)
+
+if (!existsSync(entry)) giveUp('dist/ is missing. Run `npm run build` first, or use `npm start`.')
+const demo = await startDemoUpstream({ port }).catch((error) => {
+  if (error.code !== 'EADDRINUSE') throw error
+  giveUp(`Port ${port} is taken, and the demo upstream needs it: is another \`npm start\` running?
+Set DEMO_PORT to use another one.`)
+})
+console.error(`Demo upstream at ${demo.url}: sign in there with any name.`)
+
+const gateway = spawn(process.execPath, [entry, '--config', 'gateways.yaml', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+})
+process.on('exit', () => gateway.kill())
+// A terminal sends Ctrl-C to the gateway as well; sent twice, it would cut the gateway's own ending short.
+process.on('SIGINT', () => process.stdin.isTTY || gateway.kill('SIGINT'))
+process.on('SIGTERM', () => gateway.kill('SIGTERM'))
+process.on('SIGHUP', () => gateway.kill('SIGTERM'))
+
+gateway.on('exit', async (code, signal) => {
+  await demo.close()
+  process.exit(code ?? 128 + constants.signals[signal])
+})
+
+function giveUp(message) {
+  console.error(message)
+  process.exit(1)
+}

@@ -1,0 +1,83 @@
+// Keeps a link's access token fresh: ahead of its end, once for everybody who waits, in this process and in all that
+// share the store. Upstreams with one-time refresh tokens log the user out if two refreshes race (sec-T5, U8).
+import { UpstreamError } from '../errors.ts'
+import type { Subject } from '../slots.ts'
+import { LockTaken, withLock } from '../store/lock.ts'
+import type { Store } from '../store/store.ts'
+import type { ControlHttp } from '../upstream/http.ts'
+import { refreshTokens, type UpstreamServer, type UpstreamTokens } from '../upstream/oauth-client.ts'
+import type { Links, OpenLink } from './links.ts'
+
+export interface RefreshDeps {
+  readonly links: Links
+  readonly store: Store
+  readonly http: ControlHttp
+  readonly now: () => number
+}
+
+export interface RefreshRequest {
+  readonly subject: Subject
+  readonly fingerprint: string
+  readonly server: UpstreamServer
+  readonly resource: string | undefined
+}
+
+/** Resolves with the link as it is after the refresh, whoever made it; undefined when the upstream ended it. Throws UpstreamError when the upstream could not say. */
+export type Refresh = (request: RefreshRequest, stale: OpenLink) => Promise<OpenLink | undefined>
+
+/** The request may take 15 s; a holder that died must not block longer than needed. */
+const LOCK_TTL_MS = 25_000
+const MAX_AHEAD_MS = 60_000
+
+/** Inside the last tenth of its life, at most a minute before the end: a short token is not refreshed on every call (design §5). */
+export function isDue({ expiresAtMs, obtainedAtMs }: UpstreamTokens, nowMs: number): boolean {
+  if (expiresAtMs === undefined) return false
+  return nowMs >= expiresAtMs - Math.min((expiresAtMs - obtainedAtMs) / 10, MAX_AHEAD_MS)
+}
+
+export function isExpired({ expiresAtMs }: UpstreamTokens, nowMs: number): boolean {
+  return expiresAtMs !== undefined && expiresAtMs <= nowMs
+}
+
+export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh {
+  const underway = new Map<string, Promise<OpenLink | undefined>>()
+
+  async function refreshLocked({ subject, fingerprint, server, resource }: RefreshRequest, stale: OpenLink): Promise<OpenLink | undefined> {
+    const found = await links.find(subject, fingerprint)
+    if (found === undefined || found.link.dead) return undefined
+    // Somebody else was here while we waited for the lock.
+    if (found.tokens.accessToken !== stale.tokens.accessToken) return found
+    const { refreshToken } = found.tokens
+    if (refreshToken === undefined) return undefined
+    const renewed = await refreshTokens(http, server, { refreshToken, resource }, now())
+    if (renewed === 'invalid_grant') {
+      await links.bury(found)
+      return undefined
+    }
+    // A server that does not rotate sends no new refresh token, or no scope: the old ones go on (RFC 6749 §6).
+    const tokens = { ...renewed, refreshToken: renewed.refreshToken ?? refreshToken, scope: renewed.scope ?? found.tokens.scope }
+    await links.renew(found, tokens)
+    return links.find(subject, fingerprint)
+  }
+
+  return (request, stale) => {
+    const name = `refresh/${stale.link.fingerprint}/${request.subject}`
+    const running = underway.get(name)
+    if (running !== undefined) return running
+    const started = withLock(store, name, { ttlMs: LOCK_TTL_MS, now }, () => refreshLocked(request, stale))
+      .catch(asUpstreamError)
+      .finally(() => underway.delete(name))
+    underway.set(name, started)
+    return started
+  }
+}
+
+function asUpstreamError(error: unknown): never {
+  if (error instanceof LockTaken) throw new UpstreamError('unavailable', 'the upstream account is being refreshed elsewhere', {}, 5)
+  throw error
+}
+
+/** Whether a failed refresh says nothing about the link itself. Then whatever is still good goes on. */
+export function isPassing(error: unknown): error is UpstreamError {
+  return error instanceof UpstreamError && error.fault === 'unavailable'
+}

@@ -1,0 +1,49 @@
+// Arguments by table: node:util parseArgs, with mistakes told as people make them.
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { didYouMean } from '../config/suggest.ts'
+
+/** The command line cannot be understood. The message is for the person who typed it. */
+export class UsageError extends Error {
+  readonly hint: string | undefined
+
+  constructor(message: string, hint?: string) {
+    super(message)
+    this.name = 'UsageError'
+    this.hint = hint
+  }
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>
+
+export function readArgs<const T extends Options>(
+  args: readonly string[],
+  options: T,
+  allowPositionals = false,
+) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals, strict: true })
+  } catch (error) {
+    throw usageError(error, args, Object.keys(options))
+  }
+}
+
+/** Node's messages are long and name no alternative. Values are not repeated: one may be a secret. */
+function usageError(error: unknown, args: readonly string[], known: readonly string[]): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const option = /'(-{1,2}[^'=\s]+)/.exec(String(error))?.[1] ?? ''
+    const candidates = known.map((name) => `--${name}`)
+    return new UsageError(`unknown flag ${option}`, didYouMean(option, candidates))
+  }
+  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') {
+    const word = args.find((arg) => String(error).includes(`'${arg}'`)) ?? ''
+    return new UsageError(`unexpected argument ${word}`)
+  }
+  if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
+    const option = /'(?:-\w, )?(--[\w-]+)/.exec(String(error))?.[1] ?? ''
+    return new UsageError(
+      `${option} ${String(error).includes('does not take') ? 'takes no value' : 'needs a value'}`,
+    )
+  }
+  return error
+}

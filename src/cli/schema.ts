@@ -1,0 +1,26 @@
+// `mcp-oauth-gateway schema`: the JSON Schema of the configuration as one document that refers to no other.
+import { writeFileSync } from 'node:fs'
+import { bundleSchema } from '../config/schema.ts'
+import { readArgs } from './args.ts'
+import { EXIT } from './exit.ts'
+
+const options = { out: { type: 'string' } } as const
+
+export async function run(args: string[]): Promise<number> {
+  const { out } = readArgs(args, options).values
+  const text = `${JSON.stringify(bundleSchema(), null, 2)}\n`
+  if (out === undefined) {
+    process.stdout.write(text)
+    return EXIT.ok
+  }
+  try {
+    writeFileSync(out, text)
+  } catch (error) {
+    process.stderr.write(
+      `cannot write ${out}: ${error instanceof Error ? error.message : 'unknown reason'}\n`,
+    )
+    return EXIT.unreadable
+  }
+  process.stdout.write(`${out}: written\n`)
+  return EXIT.ok
+}

@@ -1,0 +1,6 @@
+// The version of this package, from its own manifest.
+import { readFileSync } from 'node:fs'
+
+export function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}

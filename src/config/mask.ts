@@ -1,0 +1,91 @@
+// Which characters of a configuration may be shown. Only what is known to be harmless is: names, references, and values
+// at schema leaves that hold no secret. Comments, unknown properties and secrets are not, wherever they stand.
+import { type Document, isAlias, isMap, isScalar, isSeq, type YAMLMap } from 'yaml'
+import { isScalarLexeme, type Lexeme, lexemes } from './lexemes.ts'
+import { parseYaml } from './parse.ts'
+import type { SchemaNode } from './schema.ts'
+import type { Kind, SchemaWalk } from './schema-walk.ts'
+
+/** One entry per character: 1 is hidden. */
+export type Mask = Uint8Array
+
+export function maskText(text: string, walk: SchemaWalk): Mask {
+  const mask = new Uint8Array(text.length)
+  const pieces = lexemes(text)
+  for (const { type, source, offset } of pieces)
+    if (type === 'comment') hide(mask, offset, offset + source.length)
+  const { document } = parseYaml(text)
+  // Without a sound document nobody can say what a value is: a lost quote moves secrets into harmless places.
+  if (document) hideUnsafeValues(mask, document, walk)
+  else hideAllValues(mask, pieces)
+  for (const [pattern, hidden] of OVERRULES) applyPattern(mask, text, pattern, hidden)
+  return mask
+}
+
+/** What is hidden or shown wherever it stands, in this order. The first group of a match is what it applies to. */
+const OVERRULES: readonly (readonly [pattern: RegExp, hidden: boolean])[] = [
+  // What a URL may carry besides its place: user info, query, fragment.
+  [/:\/\/([^\s"']*)@/dg, true],
+  [/:\/\/[^\s"'?#]*[?#]([^\s"']+)/dg, true],
+  // A reference names a variable or a file; its default may be anything.
+  [/(\$\{[^}\s:]*(?::(?!-)[^}\n]*)?\})/dg, false],
+  [/(\$\{[^}\s:]*:-)/dg, false],
+  [/\$\{[^}\s:]*:-[^}\n]*(\})/dg, false],
+]
+
+function applyPattern(mask: Mask, text: string, pattern: RegExp, hidden: boolean): void {
+  for (const { indices } of text.matchAll(pattern)) {
+    const [start, end] = indices?.[1] ?? [0, 0]
+    mask.fill(hidden ? 1 : 0, start, end)
+  }
+}
+
+function hideUnsafeValues(mask: Mask, document: Document, walk: SchemaWalk): void {
+  const expand = (schemas: readonly SchemaNode[], kind: Kind) =>
+    schemas.flatMap((schema) => walk.candidates(schema, kind))
+
+  function visit(node: unknown, schemas: readonly SchemaNode[]): void {
+    if (isAlias(node)) visit(node.resolve(document), schemas)
+    else if (isMap(node)) visitMap(node, schemas)
+    else if (isSeq(node)) {
+      const items = expand(schemas, 'list').flatMap((schema) => schema.items ?? [])
+      for (const item of node.items) visit(item, items)
+    } else if (isScalar(node) && node.range && !isHarmless(expand(schemas, 'scalar'))) {
+      const quote = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0
+      hide(mask, node.range[0] + quote, node.range[1] - quote)
+    }
+  }
+
+  function visitMap({ items }: YAMLMap, schemas: readonly SchemaNode[]): void {
+    const inside = expand(schemas, 'map')
+    for (const { key, value } of items) {
+      const name = isScalar(key) ? String(key.source ?? key.value) : ''
+      // A merged map's names are this map's own.
+      visit(value, name === '<<' ? schemas : inside.flatMap((schema) => walk.child(schema, name) ?? []))
+    }
+  }
+
+  visit(document.contents, [walk.root])
+}
+
+/** Every schema that could apply to the value lets it be seen, and there is one. */
+function isHarmless(schemas: readonly SchemaNode[]): boolean {
+  return (
+    schemas.length > 0 &&
+    schemas.every((schema) => !(schema['x-secret'] || schema['x-mask'] || schema['x-free']))
+  )
+}
+
+function hideAllValues(mask: Mask, pieces: readonly Lexeme[]): void {
+  for (const [index, piece] of pieces.entries()) {
+    if (isScalarLexeme(piece) && !isKey(pieces, index))
+      hide(mask, piece.offset, piece.offset + piece.source.length)
+  }
+}
+
+function isKey(pieces: readonly Lexeme[], index: number): boolean {
+  const next = pieces.slice(index + 1, index + 3).find(({ type }) => type !== 'space')
+  return next?.type === 'map-value-ind' && !/\n/.test(pieces[index]?.source ?? '')
+}
+
+const hide = (mask: Mask, start: number, end: number) => mask.fill(1, start, end)

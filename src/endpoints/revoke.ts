@@ -1,0 +1,46 @@
+// POST /revoke: token revocation (RFC 7009). 200 for whatever is not this client's: it learns nothing of other tokens.
+import { authenticateClient } from '../oauth/client.ts'
+import { judgeRefresh, withoutAccessToken } from '../oauth/grant.ts'
+import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
+import { parseToken, type PresentedToken } from '../oauth/tokens.ts'
+import { jsonReply } from '../reply.ts'
+import type { Grant } from '../store/records.ts'
+import type { Entry } from '../store/store.ts'
+import type { Deps, Handle } from './endpoint.ts'
+import { checkForm } from './form.ts'
+import { findGrant, replaceGrant, revokeGrant } from './grants.ts'
+
+const MAX_ATTEMPTS = 50
+
+export const revoke: Handle = async ({ body, headers }, gateway, deps) => {
+  checkForm(headers)
+  const parameters: Parameters = parseParameters(body)
+  const client = authenticateClient(headers.authorization, parameters, deps.sealer, gateway.issuer)
+  const token = required(parameters, 'token')
+  // `token_type_hint` is not needed: our tokens say what they are.
+  const presented = parseToken('refresh', token) ?? parseToken('access', token)
+  if (presented !== undefined) await revokeToken(presented, client.id, deps)
+  return jsonReply(200, {})
+}
+
+async function revokeToken(presented: PresentedToken, clientId: string, deps: Deps): Promise<void> {
+  for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
+    const entry = await findGrant(presented, deps)
+    if (entry === undefined || entry.value.clientId !== clientId) return
+    const change = presented.kind === 'refresh' ? endFamily(entry, presented, deps) : endAccessToken(entry, presented, deps)
+    if (await change) return deps.streams.check()
+  }
+  throw new Error('a grant kept changing while it was revoked')
+}
+
+/** The whole family, access tokens included (RFC 7009 §2.1). A refresh token that is not of the family changes nothing. */
+async function endFamily(entry: Entry<Grant>, presented: PresentedToken, deps: Deps): Promise<boolean> {
+  if (judgeRefresh(entry.value, presented, entry.value.clientId, deps.now()) === 'reused') return true
+  const { subject, route } = entry.value
+  deps.log.info('grant revoked', { subject, route, by: 'client' })
+  return revokeGrant(entry, deps)
+}
+
+async function endAccessToken(entry: Entry<Grant>, { hash }: PresentedToken, deps: Deps): Promise<boolean> {
+  return replaceGrant(entry, withoutAccessToken(entry.value, hash), deps)
+}

@@ -1,0 +1,33 @@
+// One holder at a time, over all processes that share a store. A holder that dies loses the lock when its time is up.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ABSENT, type Store } from './store.ts'
+
+export interface LockOptions {
+  /** Longer than the work can take: past it somebody else may begin. */
+  readonly ttlMs: number
+  readonly now: () => number
+}
+
+/** The lock stayed taken for as long as anybody may hold it. */
+export class LockTaken extends Error {}
+
+const POLL_MS = 25
+
+/** Runs `work` while holding the lock; waits up to `ttlMs` for it. The caller must read again what it protects. Throws LockTaken. */
+export async function withLock<T>(store: Store, name: string, { ttlMs, now }: LockOptions, work: () => Promise<T>): Promise<T> {
+  const key = `lock/${name}`
+  const owner = randomUUID()
+  const giveUpAtMs = now() + ttlMs
+  while (!(await store.cas(key, ABSENT, { owner }, { expiresAtMs: now() + ttlMs }))) {
+    if (now() >= giveUpAtMs) throw new LockTaken(`the lock ${name.split('/')[0]} stayed taken`)
+    await delay(POLL_MS + Math.random() * POLL_MS)
+  }
+  try {
+    return await work()
+  } finally {
+    const held = await store.get<{ readonly owner: string }>(key)
+    // Only our own: it may have run out and be somebody else's by now.
+    if (held?.value.owner === owner) await store.cas(key, held.version, undefined)
+  }
+}

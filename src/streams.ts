@@ -1,0 +1,102 @@
+// The MCP exchanges that are open now. A stream may outlive what let it in by hours, so all are looked over again and
+// again: what was revoked, removed or forbidden ends within seconds, whichever process or edit did it.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Gateway } from './gateway.ts'
+import { findAccessToken } from './oauth/grant.ts'
+import { mayUse } from './policy/access.ts'
+import type { Caller } from './slots.ts'
+import { type Grant, keys } from './store/records.ts'
+import type { Store } from './store/store.ts'
+
+export interface OpenStream {
+  readonly caller: Caller
+  /** Where it goes, as its route said when it began. */
+  readonly upstream: string
+  /** Cuts both ends. */
+  readonly end: () => void
+}
+
+export interface Streams {
+  /** Call the result when the exchange is over. */
+  open(stream: OpenStream): () => void
+  /** Looks all of them over now. */
+  check(): Promise<void>
+  /** Resolves when none is open, or when the time is up and the rest was cut. */
+  drain(timeoutMs: number): Promise<void>
+  close(): void
+}
+
+export interface StreamsOptions {
+  readonly store: Store
+  readonly current: () => Gateway
+  readonly now: () => number
+}
+
+/** `drain`: it may go on, but not for long: its token expired, or its route leads elsewhere now (design §5). */
+export type StreamVerdict = 'keep' | 'drain' | 'end'
+
+const CHECK_MS = 2_000
+/** Checking thousands of streams in one go would hold up the requests. */
+const BATCH = 100
+
+export function judgeStream({ caller, upstream }: OpenStream, grant: Grant | undefined, gateway: Gateway, nowMs: number): StreamVerdict {
+  const route = gateway.routes.get(caller.route)
+  const profile = gateway.profile(caller.subject)
+  if (grant === undefined || route === undefined || profile === undefined || !mayUse(route.access, profile)) return 'end'
+  const isCurrent = route.upstream.url.href === upstream && findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
+  return isCurrent ? 'keep' : 'drain'
+}
+
+export function createStreams({ store, current, now }: StreamsOptions): Streams {
+  const streams = new Map<OpenStream, { drainsSinceMs: number | undefined }>()
+  const empty = new Set<() => void>()
+
+  async function checkOne(stream: OpenStream): Promise<void> {
+    const state = streams.get(stream)
+    if (state === undefined) return
+    const grant = await store.get<Grant>(keys.grant(stream.caller.grantId))
+    const gateway = current()
+    const verdict = judgeStream(stream, grant?.value, gateway, now())
+    if (verdict === 'keep') state.drainsSinceMs = undefined
+    if (verdict === 'drain') state.drainsSinceMs ??= now()
+    const overdue = state.drainsSinceMs !== undefined && now() - state.drainsSinceMs >= gateway.drainTimeoutMs
+    if (verdict === 'end' || overdue) stream.end()
+  }
+
+  async function check(): Promise<void> {
+    const all = [...streams.keys()]
+    for (let from = 0; from < all.length; from += BATCH) {
+      await Promise.all(all.slice(from, from + BATCH).map(checkOne))
+      await nextTurn()
+    }
+  }
+
+  let checking = Promise.resolve()
+  const timer = setInterval(() => {
+    // A store that fails now is asked again in two seconds; requests report it meanwhile.
+    checking = checking.then(check).catch(() => {})
+  }, CHECK_MS).unref()
+
+  return {
+    open(stream) {
+      streams.set(stream, { drainsSinceMs: undefined })
+      return () => {
+        streams.delete(stream)
+        if (streams.size === 0) for (const resolve of empty) resolve()
+      }
+    },
+    check,
+    async drain(timeoutMs) {
+      if (streams.size === 0) return
+      const done = new Promise<void>((resolve) => empty.add(resolve))
+      const late = setTimeout(() => {
+        for (const stream of streams.keys()) stream.end()
+      }, timeoutMs)
+      await done
+      clearTimeout(late)
+    },
+    close() {
+      clearInterval(timer)
+    },
+  }
+}

@@ -1,0 +1,96 @@
+// Client authentication at /token: exactly the method that was registered, with exactly its secret.
+import * as assert from 'uvu/assert'
+import { OAuthError } from '../../src/errors.ts'
+import { authenticateClient, findClient } from '../../src/oauth/client.ts'
+import type { ClientAuthMethod } from '../../src/oauth/metadata.ts'
+import { parseParameters } from '../../src/oauth/parameters.ts'
+import { clientSecret, sealClientId } from '../../src/oauth/registration.ts'
+import { randomKeyring } from '../../src/store/keyring.ts'
+import { createSealer } from '../../src/store/seal.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('oauth/client')
+const ISSUER = 'https://gw.example'
+const sealer = createSealer(randomKeyring())
+
+const register = (authMethod: ClientAuthMethod) => {
+  const metadata = { redirectUris: ['https://a.example/cb'], name: 'A', authMethod, issuedAtSeconds: 0 }
+  const id = sealClientId(sealer, ISSUER, metadata)
+  return { id, secret: clientSecret(sealer, id) }
+}
+const open = register('none')
+const basic = register('client_secret_basic')
+const post = register('client_secret_post')
+
+const basicHeader = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+
+const authenticate = (authorization: string | undefined, fields: Record<string, string> = {}): string => {
+  try {
+    const parameters = parseParameters(new URLSearchParams(fields).toString())
+    return authenticateClient(authorization, parameters, sealer, ISSUER).id
+  } catch (error) {
+    if (error instanceof OAuthError) return error.code
+    throw error
+  }
+}
+
+test('each client authenticates the way it registered', () => {
+  assert.is(authenticate(undefined, { client_id: open.id }), open.id)
+  assert.is(authenticate(undefined, { client_id: post.id, client_secret: post.secret }), post.id)
+  assert.is(authenticate(basicHeader(basic.id, basic.secret)), basic.id)
+  assert.is(authenticate(basicHeader(basic.id, basic.secret), { client_id: basic.id }), basic.id, 'the id twice')
+  assert.is(authenticate(basicHeader(basic.id, basic.secret).replace('Basic', 'basic')), basic.id)
+})
+
+test('Basic credentials may be percent-encoded, as RFC 6749 §2.3.1 wants and some clients omit', () => {
+  const encode = (text: string) => text.replace(/[._-]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
+  assert.is(authenticate(basicHeader(encode(basic.id), encode(basic.secret))), basic.id)
+})
+
+test('no other method will do, not even with the right secret', () => {
+  const refused: [string, string | undefined, Record<string, string>][] = [
+    ['basic registered, secret in the body', undefined, { client_id: basic.id, client_secret: basic.secret }],
+    ['basic registered, no secret', undefined, { client_id: basic.id }],
+    ['post registered, Basic header', basicHeader(post.id, post.secret), {}],
+    ['post registered, no secret', undefined, { client_id: post.id }],
+    ['none registered, a secret all the same', undefined, { client_id: open.id, client_secret: open.secret }],
+    ['none registered, Basic header', basicHeader(open.id, open.secret), {}],
+  ]
+  for (const [name, authorization, fields] of refused) {
+    assert.is(authenticate(authorization, fields), 'invalid_client', name)
+  }
+})
+
+test('a wrong, missing or foreign secret, an unknown client and a broken header are invalid_client', () => {
+  const refused: [string, string | undefined, Record<string, string>][] = [
+    ['wrong secret', basicHeader(basic.id, 'wrong'), {}],
+    ["another client's secret", basicHeader(basic.id, post.secret), {}],
+    ['empty secret', basicHeader(basic.id, ''), {}],
+    ['empty secret in the body', undefined, { client_id: post.id, client_secret: '' }],
+    ['unknown client', undefined, { client_id: 'dcr-nobody' }],
+    ['nobody', undefined, {}],
+    ['no id in the header', basicHeader('', basic.secret), {}],
+    ['no colon', `Basic ${Buffer.from(basic.id).toString('base64')}`, {}],
+    ['broken percent encoding', basicHeader(`${basic.id}%`, basic.secret), {}],
+    ['not base64', 'Basic ***', {}],
+    ['another scheme', `Bearer ${basic.secret}`, { client_id: open.id }],
+    ['empty header', '', { client_id: open.id }],
+  ]
+  for (const [name, authorization, fields] of refused) {
+    assert.is(authenticate(authorization, fields), 'invalid_client', name)
+  }
+})
+
+test('two ways to authenticate at once are invalid_request (RFC 6749 §2.3)', () => {
+  const header = basicHeader(basic.id, basic.secret)
+  assert.is(authenticate(header, { client_secret: basic.secret }), 'invalid_request')
+  assert.is(authenticate(header, { client_id: open.id }), 'invalid_request', 'and for two clients')
+})
+
+test('a client is known by what it registered, under this issuer only', () => {
+  assert.equal(findClient(open.id, sealer, ISSUER)?.redirectUris, ['https://a.example/cb'])
+  assert.is(findClient(open.id, sealer, 'https://other.example'), undefined)
+  assert.is(findClient('https://client.example/metadata.json', sealer, ISSUER), undefined)
+})
+
+test.run()

@@ -1,0 +1,39 @@
+// The two discovery documents, member by member.
+import * as assert from 'uvu/assert'
+import { authorizationServerMetadata, protectedResourceMetadata } from '../../src/oauth/metadata.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('oauth/metadata')
+const ISSUER = 'https://gw.example'
+
+test('protected resource metadata names the route and the one authorization server', () => {
+  const route = { resource: `${ISSUER}/github`, name: 'GitHub', scopes: ['mcp:github'] }
+  assert.equal(protectedResourceMetadata(ISSUER, route), {
+    resource: 'https://gw.example/github',
+    authorization_servers: ['https://gw.example'],
+    bearer_methods_supported: ['header'],
+    resource_name: 'GitHub',
+    scopes_supported: ['mcp:github'],
+  })
+})
+
+test('authorization server metadata promises what is there, and no more', () => {
+  assert.equal(authorizationServerMetadata(ISSUER, { registration: true }), {
+    issuer: 'https://gw.example',
+    authorization_endpoint: 'https://gw.example/authorize',
+    token_endpoint: 'https://gw.example/token',
+    registration_endpoint: 'https://gw.example/register',
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
+  })
+})
+
+test('without registration there is no registration endpoint, not even an empty one', () => {
+  assert.not.ok('registration_endpoint' in authorizationServerMetadata(ISSUER, { registration: false }))
+})
+
+test.run()

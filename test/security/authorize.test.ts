@@ -1,0 +1,534 @@
+// GET /authorize and the redirects that come of it: nothing leaves the gateway to an address that was not registered,
+// and what leaves carries exactly what RFC 6749 and RFC 9207 say.
+import * as assert from 'uvu/assert'
+import { suite } from '../support/suite.ts'
+import { document, githubRoute } from '../support/yaml.ts'
+import { Client, callMcp, callTool, challengeOf, type Form, postForm, send, tokensOf } from './client.ts'
+import {
+  allow,
+  assertClientError,
+  assertErrorPage,
+  deny,
+  doorstepBrowser,
+  newBrowser,
+  obtainCode,
+  openConsent,
+  startWorld,
+  stillWorks,
+  TWO_USERS,
+  upstreamCalls,
+  VICTIM,
+  type World,
+  withoutUpstream,
+} from './world.ts'
+
+const test = suite('security/authorize')
+
+const twoRoutes = (github: World['github']) =>
+  document(githubRoute('a', github), githubRoute('b', github)) + TWO_USERS
+
+const ERROR_CAUSES: Record<string, Form> = {
+  'nothing else wrong': {},
+  'no response_type': { response_type: undefined },
+  'another response_type': { response_type: 'token' },
+  'no challenge': { code_challenge: undefined },
+  'a plain challenge': { code_challenge_method: 'plain' },
+  'a short challenge': { code_challenge: 'short' },
+  'a request object': { request: 'e30.e30.' },
+  'a request_uri': { request_uri: 'https://evil.test/request' },
+  'another response_mode': { response_mode: 'fragment' },
+  'an unknown resource': { resource: 'https://evil.test/mcp' },
+  'a resource with a fragment': { resource: 'https://evil.test/mcp#x' },
+  'an unknown scope': { scope: 'mcp:other admin' },
+  'an endless state': { state: 'x'.repeat(5000) },
+  'prompt=none': { prompt: 'none' },
+}
+
+test('sec-A1: whatever else is wrong with it, a request with a foreign redirect_uri ends in a page', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  await withoutUpstream(world, async () => {
+    for (const [cause, overrides] of Object.entries(ERROR_CAUSES)) {
+      for (const redirectUri of [
+        'https://evil.test/cb',
+        `${world.evil.url}cb`,
+        `${client.redirectUri}/evil`,
+        'javascript:alert(1)',
+      ]) {
+        const { page } = await openConsent(newBrowser(), client, { ...overrides, redirect_uri: redirectUri })
+        assertErrorPage(page)
+        assert.not.match(page.html, /evil|javascript/, cause)
+      }
+    }
+  })
+  await stillWorks(world)
+})
+
+test('sec-A1: without a known client every error is a page, even with a redirect_uri that some client has', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  await withoutUpstream(world, async () => {
+    for (const [cause, overrides] of Object.entries(ERROR_CAUSES)) {
+      for (const id of [undefined, '', 'unknown', `${client.id}x`, 'https://evil.test/client.json']) {
+        const { page } = await openConsent(newBrowser(), client, { ...overrides, client_id: id })
+        assertErrorPage(page)
+        assert.not.match(page.html, 'evil', cause)
+      }
+    }
+  })
+  await stillWorks(world)
+})
+
+test('sec-A1: a client with several redirect URIs must say which', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url, {
+    redirect_uris: ['https://client.test/1', 'https://client.test/2'],
+  })
+  const { page } = await openConsent(newBrowser(), client, { redirect_uri: undefined })
+  assertErrorPage(page)
+})
+
+const REGISTERED = ['https://client.test/cb', 'http://127.0.0.1:4000/cb', 'https://client.test/q?tenant=1']
+
+const NEAR_MISSES = [
+  'https://client.test/cb/',
+  'https://client.test/CB',
+  'https://CLIENT.test/cb',
+  'HTTPS://client.test/cb',
+  'http://client.test/cb',
+  'https://client.test:443/cb',
+  'https://client.test:8443/cb',
+  'https://client.test./cb',
+  'https://client.test/c%62',
+  'https://client.test%2Fcb',
+  'https://client.test/%2Fcb',
+  'https://client.test//cb',
+  'https://client.test/cb/../cb',
+  'https://client.test/x/../cb',
+  'https://client.test/./cb',
+  'https://client.test/cb;x',
+  'https://client.test/cb?',
+  'https://client.test/cb?x=1',
+  'https://client.test/cb#',
+  'https://client.test/cb#x',
+  'https://client.test/cb%00',
+  'https://client.test/cb%20',
+  ' https://client.test/cb',
+  'https://client.test/cb ',
+  'https://client.test/cb\n',
+  'https://client.test/c\tb',
+  'https://client.test\\cb',
+  'https:/client.test/cb',
+  'https://client.test@evil.test/cb',
+  'https://evil.test@client.test/cb',
+  'https://@client.test/cb',
+  'https://client.test.evil.test/cb',
+  'https://evilclient.test/cb',
+  'https://sub.client.test/cb',
+  'https://client.test',
+  'https://client.test/',
+  'https://client.test/cb.evil',
+  'https://client.test/q',
+  'https://client.test/q?tenant=2',
+  'https://client.test/q?tenant=1&x=1',
+  'https://client.test/q?tenant=1#',
+  '/cb',
+  '//client.test/cb',
+]
+
+const LOOPBACK_NEAR_MISSES = [
+  'http://127.0.0.1:4000/cb/',
+  'http://127.0.0.1:4000/CB',
+  'http://127.0.0.1:4000/cb?x=1',
+  'http://127.0.0.1:4000/cb#x',
+  'http://127.0.0.1:4000/x/../cb',
+  'http://127.0.0.1:4000/%63b',
+  'http://127.0.0.1:4000//cb',
+  'http://127.0.0.1:5000/other',
+  'http://127.0.0.1:0/cb',
+  'http://127.0.0.1:04000/cb',
+  'http://127.0.0.1:65536/cb',
+  'http://127.0.0.1:/cb',
+  'http://127.0.0.1: 5000/cb',
+  'http://127.0.0.1:5000\\@evil.test/cb',
+  'http://127.0.0.1:5000@evil.test/cb',
+  'http://127.0.0.1@evil.test:5000/cb',
+  'http://user@127.0.0.1:5000/cb',
+  'http://127.0.0.1.evil.test:5000/cb',
+  'http://127.0.0.2:5000/cb',
+  'http://127.1:5000/cb',
+  'http://0x7f000001:5000/cb',
+  'http://2130706433:5000/cb',
+  'http://localhost:4000/cb',
+  'http://[::1]:4000/cb',
+  'http://[::ffff:127.0.0.1]:4000/cb',
+  'https://127.0.0.1:4000/cb',
+  'HTTP://127.0.0.1:4000/cb',
+]
+
+test('sec-A2: a redirect_uri that nearly matches what was registered ends in a page', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url, { redirect_uris: REGISTERED })
+  const nearMisses = [...NEAR_MISSES, ...LOOPBACK_NEAR_MISSES]
+  assert.ok(nearMisses.length >= 40)
+  await withoutUpstream(world, async () => {
+    for (const redirectUri of nearMisses) {
+      const answer = await send(client.trip({ redirect_uri: redirectUri }).url)
+      assert.equal([redirectUri, answer.status, answer.headers.get('location')], [redirectUri, 400, null])
+      assert.not.match(answer.text, '<form')
+    }
+  })
+  await stillWorks(world)
+})
+
+test('sec-A2: only the port of a loopback redirect URI may differ (RFC 8252 §7.3)', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url, { redirect_uris: REGISTERED })
+  for (const redirectUri of [
+    ...REGISTERED,
+    'http://127.0.0.1:1/cb',
+    'http://127.0.0.1:65535/cb',
+    'http://127.0.0.1/cb',
+    'http://127.0.0.1:80/cb',
+  ]) {
+    const browser = newBrowser('http://127.0.0.1')
+    const { trip, page } = await openConsent(browser, client, { redirect_uri: redirectUri })
+    assert.is(page.status, 200, redirectUri)
+    assert.match(page.text, new URL(redirectUri).host)
+    const end = await deny(browser, page)
+    const [target, query] = [end.headers.location ?? '', redirectUri.includes('?') ? '&' : '?']
+    assert.ok(target.startsWith(redirectUri + query), `${redirectUri}: ${target}`)
+    assert.is(end.sentTo?.searchParams.get('state'), trip.state)
+  }
+})
+
+const NO_CHALLENGES: Record<string, Form> = {
+  absent: { code_challenge: undefined, code_challenge_method: undefined },
+  'the method alone': { code_challenge: undefined },
+  'no method, which means plain': { code_challenge_method: undefined },
+  plain: { code_challenge_method: 'plain' },
+  'a method in another case': { code_challenge_method: 's256' },
+  'an unknown method': { code_challenge_method: 'S512' },
+  'an empty challenge': { code_challenge: '' },
+  'a short challenge': { code_challenge: challengeOf('x').slice(1) },
+  'a long challenge': { code_challenge: `${challengeOf('x')}A` },
+  'a padded challenge': { code_challenge: `${challengeOf('x')}=` },
+  'a challenge in plain base64': { code_challenge: `${'+/'.repeat(21)}A` },
+  'a verifier for a challenge': { code_challenge: 'v'.repeat(64) },
+}
+
+test('sec-A3: without an S256 challenge there is no sign-in', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  await withoutUpstream(world, async () => {
+    for (const overrides of Object.values(NO_CHALLENGES)) {
+      const { trip, page } = await openConsent(newBrowser(), client, overrides)
+      assertClientError(page, trip, client.redirectUri, 'invalid_request', world.url)
+    }
+  })
+  await stillWorks(world)
+})
+
+test('sec-A4: a code is worth nothing without its verifier, and a wrong one ends it', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = newBrowser()
+  const verifiers = (verifier: string) => [
+    undefined,
+    '',
+    'v'.repeat(43),
+    challengeOf(verifier),
+    verifier.slice(0, -1),
+    `${verifier}A`,
+    verifier.toUpperCase(),
+    ` ${verifier}`,
+  ]
+  for (const [index] of verifiers('').entries()) {
+    const { code, trip } = await obtainCode({ client, browser })
+    const wrong = await client.redeem(code, trip.verifier, { code_verifier: verifiers(trip.verifier)[index] })
+    assert.equal([index, wrong.status, wrong.body.error], [index, 400, 'invalid_grant'])
+    assert.is(wrong.body.access_token, undefined)
+    // Whoever knows code and client and guesses at the verifier has one guess.
+    const late = await client.redeem(code, trip.verifier)
+    assert.equal([index, late.status, late.body.error], [index, 400, 'invalid_grant'])
+  }
+  await stillWorks(world)
+})
+
+test('sec-A5: a parameter given twice ends in a page, before anything is done with either', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const names = [
+    'client_id',
+    'redirect_uri',
+    'state',
+    'response_type',
+    'code_challenge',
+    'code_challenge_method',
+    'scope',
+  ]
+  await withoutUpstream(world, async () => {
+    for (const name of names) {
+      for (const twin of ['https://evil.test/cb', client.id, client.redirectUri, 'code', '']) {
+        const { url } = client.trip({ scope: 'mcp:github' })
+        for (const query of [
+          `${url.search.slice(1)}&${name}=${twin}`,
+          `${name}=${twin}&${url.search.slice(1)}`,
+        ]) {
+          const page = await newBrowser().goto(`${world.url}/authorize?${query}`)
+          assertErrorPage(page)
+        }
+      }
+    }
+  })
+  await stillWorks(world)
+})
+
+test('sec-A5: names that mean something to JavaScript or PHP mean nothing here', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const { url } = client.trip()
+  const additions = [
+    '__proto__=polluted',
+    '__proto__[polluted]=1',
+    'constructor=1',
+    'constructor[prototype][polluted]=1',
+    'client_id[]=evil',
+    'redirect_uri[]=https://evil.test/cb',
+    'redirect_uri[0]=https://evil.test/cb',
+    'toString=1',
+    'hasOwnProperty=1',
+  ]
+  for (const addition of additions) {
+    // An unknown parameter is ignored (RFC 6749 §3.1): the consent is the registered client's, or there is none.
+    const page = await newBrowser().goto(`${url}&${addition}`)
+    assert.is(page.status, 200, addition)
+    assert.not.match(page.text, 'evil', addition)
+    assert.match(page.text, new URL(client.redirectUri).host)
+    const token = await postForm(`${world.url}/token`, {
+      ...Object.fromEntries(new URLSearchParams(addition)),
+      client_id: client.id,
+    })
+    assert.equal([token.status, token.body.error], [400, 'invalid_request'])
+  }
+  assert.is(({} as Record<string, unknown>).polluted, undefined)
+  await stillWorks(world)
+})
+
+test('sec-A6: request objects and odd response modes are refused, and nothing is fetched for them', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const odd: [Form, string][] = [
+    [{ request: 'eyJhbGciOiJub25lIn0.e30.' }, 'request_not_supported'],
+    [{ request_uri: `${world.evil.url}request.jwt` }, 'request_uri_not_supported'],
+    [{ request_uri: 'urn:ietf:params:oauth:request_uri:x' }, 'request_uri_not_supported'],
+    [{ response_mode: 'fragment' }, 'invalid_request'],
+    [{ response_mode: 'form_post' }, 'invalid_request'],
+    [{ response_mode: 'web_message' }, 'invalid_request'],
+    [{ response_mode: 'query.jwt' }, 'invalid_request'],
+  ]
+  await withoutUpstream(world, async () => {
+    for (const [overrides, error] of odd) {
+      const { trip, page } = await openConsent(newBrowser(), client, overrides)
+      assertClientError(page, trip, client.redirectUri, error, world.url)
+    }
+  })
+  world.evil.assertUntouched()
+  await stillWorks(world)
+})
+
+test('sec-A7: exactly one iss, state and code reach the client, whatever its own redirect URI carries', async (context) => {
+  const world = await startWorld(context)
+  const metadata = await send(`${world.url}/.well-known/oauth-authorization-server`)
+  const issuer = metadata.body.issuer as string
+  assert.is(metadata.body.authorization_response_iss_parameter_supported, true)
+  const redirectUri = 'https://client.test/cb?iss=https%3A%2F%2Fevil.test&state=theirs&code=theirs&tenant=1'
+  const client = await Client.register(world.url, { redirect_uris: [redirectUri] })
+
+  const { callback, trip, code } = await obtainCode({ client })
+  assert.equal(callback.searchParams.getAll('iss'), [issuer])
+  assert.equal(callback.searchParams.getAll('state'), [trip.state])
+  assert.equal(callback.searchParams.getAll('code'), [code])
+  assert.equal(callback.searchParams.getAll('tenant'), ['1'])
+  assert.not.match(callback.href, 'theirs')
+  assert.is((await client.redeem(code, trip.verifier)).status, 200)
+
+  const browser = newBrowser()
+  const consent = await openConsent(browser, client)
+  const ends = [
+    await deny(browser, consent.page),
+    (await openConsent(browser, client, { response_type: 'token', state: consent.trip.state })).page,
+  ]
+  for (const { sentTo } of ends) {
+    assert.equal(sentTo?.searchParams.getAll('iss'), [issuer])
+    assert.equal(sentTo?.searchParams.getAll('state'), [consent.trip.state])
+    assert.is(sentTo?.searchParams.getAll('error').length, 1)
+  }
+})
+
+const STATES = [
+  'a\r\nSet-Cookie: stolen=1\r\n\r\n<script>',
+  'a\nb',
+  '"><script>alert(1)</script>',
+  "'-->&amp;&#x3c;",
+  'a\u0000b',
+  'a&code=theirs&iss=https://evil.test',
+  'a#fragment?query=1;x',
+  '%0d%0a%00%2525',
+  'ümläut 日本 😀 \u202e\u2028',
+  '{"json":["{}"]}',
+  'a+b c',
+  '../../../etc/passwd',
+  '__proto__',
+  'x'.repeat(4096),
+]
+
+test('sec-A8: a hostile state comes back exactly as it was sent, in the redirect and nowhere else', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  for (const state of STATES) {
+    const browser = newBrowser()
+    const { page } = await openConsent(browser, client, { state })
+    assert.is(page.status, 200)
+    // The page has no need of it: what is not there cannot be misread.
+    if (state !== '__proto__') assert.not.match(page.html, state)
+    const end = await deny(browser, page)
+    assert.is(
+      end.headers['set-cookie']?.some((line) => line.startsWith('stolen')),
+      false,
+    )
+    assert.match(String(end.headers.location), /^[\x21-\x7e]+$/)
+    assert.equal(end.sentTo?.searchParams.getAll('state'), [state])
+    assert.equal(end.sentTo?.searchParams.getAll('iss'), [world.url])
+    assert.is(end.sentTo?.searchParams.has('code'), false)
+
+    const { callback } = await obtainCode({ client, browser, overrides: { state } })
+    assert.equal(callback.searchParams.getAll('state'), [state])
+    const failed = await openConsent(browser, client, { state, response_type: 'token' })
+    assert.equal(failed.page.sentTo?.searchParams.getAll('state'), [state])
+  }
+})
+
+test('sec-A8: a state longer than 4 KiB is refused on a page', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  for (const state of ['x'.repeat(4097), 'x'.repeat(10_240)]) {
+    const { page } = await openConsent(newBrowser(), client, { state })
+    assertErrorPage(page)
+  }
+  const none = newBrowser()
+  const { page } = await openConsent(none, client, { state: '' })
+  assert.is((await deny(none, page)).sentTo?.searchParams.has('state'), false)
+})
+
+test('sec-A10: a resource that is not one of ours, or not one, is an invalid_target', async (context) => {
+  const world = await startWorld(context, { yaml: twoRoutes })
+  const client = await Client.register(world.url)
+  const { url } = world
+  const bad = [
+    'https://evil.test/a',
+    `${url}/c`,
+    `${url}/a/../c`,
+    `${url}/a#fragment`,
+    `${url}/a#`,
+    `${url}/A`,
+    `${url}/a?x=1`,
+    `${url.replace('http:', 'https:')}/a`,
+    `${url.replace('//', '//user@')}/a`,
+    `${url.replace('localhost', 'localhost.evil.test')}/a`,
+    '/a',
+    'a',
+    'mcp:a',
+  ]
+  await withoutUpstream(world, async () => {
+    for (const resource of bad) {
+      const { trip, page } = await openConsent(newBrowser(), client, { resource })
+      assertClientError(page, trip, client.redirectUri, 'invalid_target', url)
+    }
+    const two = client.trip({ resource: `${url}/a` })
+    two.url.searchParams.append('resource', `${url}/b`)
+    assertClientError(await newBrowser().goto(two.url), two, client.redirectUri, 'invalid_target', url)
+  })
+})
+
+test('sec-A10: among several routes none is guessed: the person picks, and the picked one is what the token is for', async (context) => {
+  const world = await startWorld(context, { yaml: twoRoutes })
+  const { url, github } = world
+  const client = await Client.register(url)
+  const browser = newBrowser()
+  const { trip, page } = await openConsent(browser, client)
+  assert.is(page.forms.length, 0)
+  const consent = await browser.follow(`a[href*="${encodeURIComponent(`${url}/b`)}"]`)
+  assert.match(consent.text, `${url}/b`)
+  const end = await allow(browser, consent)
+  const code = end.sentTo?.searchParams.get('code') ?? ''
+
+  const other = await client.redeem(code, trip.verifier, { resource: `${url}/a` })
+  assert.equal([other.status, other.body.error], [400, 'invalid_target'])
+  const { access } = tokensOf(await client.redeem(code, trip.verifier, { resource: `${url}/b` }))
+  const before = github.recorder.count('/mcp/')
+  assert.is((await callMcp(`${url}/a`, access)).status, 401)
+  assert.is(github.recorder.count('/mcp/'), before)
+  assert.is(await callTool(`${url}/b`, access, 'whoami'), 'octocat')
+})
+
+test('sec-A12: every redirect is a 303, so that no browser posts a password on', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = doorstepBrowser(world)
+  const first = await openConsent(browser, client)
+  const login = await allow(browser, first.page)
+  assert.equal([login.url.pathname, login.status], ['/login', 303])
+  const end = await browser.goto(login.sentTo ?? '')
+  assert.equal([end.url.pathname, end.status], ['/upstream/callback/github', 303])
+  const second = await openConsent(browser, client)
+  const consent = await allow(browser, second.page)
+  assert.equal([consent.url.pathname, consent.status], ['/consent', 303])
+  const third = await openConsent(browser, client)
+  assert.is((await deny(browser, third.page)).status, 303)
+  assert.is((await openConsent(browser, client, { response_type: 'token' })).page.status, 303)
+})
+
+test('sec-A13: neither pages nor redirects are stored, and none tells another site where it came from', async (context) => {
+  const world = await startWorld(context)
+  const { url } = world
+  const client = await Client.register(url)
+  const browser = doorstepBrowser(world)
+  const { page } = await openConsent(browser, client)
+  const refused = await browser.submit(page.form(), { username: VICTIM.username, password: 'wrong' })
+  const pages = [
+    page,
+    refused,
+    await browser.goto(`${url}/authorize?client_id=unknown`),
+    await browser.goto(`${url}/upstream/callback/github?state=x&code=y`),
+    await browser.post(`${url}/login`, {}),
+    await browser.post(`${url}/consent`, { transaction: 'x' }),
+  ]
+  for (const shown of pages) {
+    assert.match(String(shown.headers['content-type']), 'text/html', `${shown}`)
+    assert.is(shown.headers['cache-control'], 'no-store')
+    // `no-referrer` on a page with a form would turn its Origin into null, which decides nothing (design §6.11).
+    assert.is(shown.headers['referrer-policy'], 'same-origin')
+    assert.equal(
+      shown.root.querySelectorAll('[src], link, script, img, iframe, object, embed, a[href^="http"]').length,
+      0,
+    )
+    assert.not.match(shown.html, /url\(|@import|https?:\/\/(?!localhost)/)
+  }
+  const toUpstream = await allow(browser, refused)
+  browser.stopAt.pop()
+  const toClient = await browser.goto(toUpstream.sentTo ?? '')
+  for (const redirect of [
+    toUpstream,
+    toClient,
+    await deny(browser, (await openConsent(browser, client)).page),
+  ]) {
+    assert.is(redirect.status, 303)
+    assert.is(redirect.headers['referrer-policy'], 'no-referrer')
+    assert.is(redirect.headers['cache-control'], 'no-store')
+    assert.is(redirect.html, '')
+  }
+  assert.equal(upstreamCalls(world).token, 1)
+})
+
+test.run()
