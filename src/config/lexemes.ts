@@ -22,7 +22,3 @@ export function lexemes(text: string): Lexeme[] {
   }
   return found
 }
-
-const SCALARS = new Set<string | null>(['scalar', 'single-quoted-scalar', 'double-quoted-scalar'])
-
-export const isScalarLexeme = ({ type }: Lexeme) => SCALARS.has(type)

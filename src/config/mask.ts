@@ -1,7 +1,7 @@
 // Which characters of a configuration may be shown. Only what is known to be harmless is: names, references, and values
 // at schema leaves that hold no secret. Comments, unknown properties and secrets are not, wherever they stand.
 import { type Document, isAlias, isMap, isScalar, isSeq, type YAMLMap } from 'yaml'
-import { isScalarLexeme, type Lexeme, lexemes } from './lexemes.ts'
+import { type Lexeme, lexemes } from './lexemes.ts'
 import { parseYaml } from './parse.ts'
 import type { SchemaNode } from './schema.ts'
 import type { Kind, SchemaWalk } from './schema-walk.ts'
@@ -12,12 +12,12 @@ export type Mask = Uint8Array
 export function maskText(text: string, walk: SchemaWalk): Mask {
   const mask = new Uint8Array(text.length)
   const pieces = lexemes(text)
-  for (const { type, source, offset } of pieces)
-    if (type === 'comment') hide(mask, offset, offset + source.length)
   const { document } = parseYaml(text)
   // Without a sound document nobody can say what a value is: a lost quote moves secrets into harmless places.
-  if (document) hideUnsafeValues(mask, document, walk)
-  else hideAllValues(mask, pieces)
+  if (document) {
+    hideUnsafeValues(mask, document, walk)
+    hideAsides(mask, pieces)
+  } else showStructure(mask, pieces, propertyNames(walk.root))
   for (const [pattern, hidden] of OVERRULES) applyPattern(mask, text, pattern, hidden)
   return mask
 }
@@ -28,9 +28,8 @@ const OVERRULES: readonly (readonly [pattern: RegExp, hidden: boolean])[] = [
   [/:\/\/([^\s"']*)@/dg, true],
   [/:\/\/[^\s"'?#]*[?#]([^\s"']+)/dg, true],
   // A reference names a variable or a file; its default may be anything.
-  [/(\$\{[^}\s:]*(?::(?!-)[^}\n]*)?\})/dg, false],
-  [/(\$\{[^}\s:]*:-)/dg, false],
-  [/\$\{[^}\s:]*:-[^}\n]*(\})/dg, false],
+  [/(\$\{(?:(?:env:)?[A-Za-z_]\w*|file:[^}\s"']+)\})/dg, false],
+  [/(\$\{(?:env:)?[A-Za-z_]\w*:-)/dg, false],
 ]
 
 function applyPattern(mask: Mask, text: string, pattern: RegExp, hidden: boolean): void {
@@ -76,16 +75,49 @@ function isHarmless(schemas: readonly SchemaNode[]): boolean {
   )
 }
 
-function hideAllValues(mask: Mask, pieces: readonly Lexeme[]): void {
-  for (const [index, piece] of pieces.entries()) {
-    if (isScalarLexeme(piece) && !isKey(pieces, index))
-      hide(mask, piece.offset, piece.offset + piece.source.length)
+/** Comments, and anchors that nothing refers to: a secret that begins with & looks like one. */
+function hideAsides(mask: Mask, pieces: readonly Lexeme[]): void {
+  const aliases = new Set(pieces.filter(({ type }) => type === 'alias').map(({ source }) => source.slice(1)))
+  for (const { type, source, offset } of pieces) {
+    const isUnused = type === 'anchor' && !aliases.has(source.slice(1))
+    if (type === 'comment' || isUnused) hide(mask, offset, offset + source.length)
   }
 }
 
-function isKey(pieces: readonly Lexeme[], index: number): boolean {
-  const next = pieces.slice(index + 1, index + 3).find(({ type }) => type !== 'space')
-  return next?.type === 'map-value-ind' && !/\n/.test(pieces[index]?.source ?? '')
+const STRUCTURE = new Set<string | null>([
+  'byte-order-mark',
+  'comma',
+  'doc-end',
+  'doc-start',
+  'explicit-key-ind',
+  'flow-map-end',
+  'flow-map-start',
+  'flow-seq-end',
+  'flow-seq-start',
+  'map-value-ind',
+  'newline',
+  'seq-item-ind',
+  'space',
+])
+
+function showStructure(mask: Mask, pieces: readonly Lexeme[], known: ReadonlySet<string>): void {
+  mask.fill(1)
+  for (const [index, { type, source, offset }] of pieces.entries()) {
+    const isKey = known.has(source) && pieces[index + 1]?.type === 'map-value-ind'
+    if (STRUCTURE.has(type) || isKey) mask.fill(0, offset, offset + source.length)
+  }
 }
 
-const hide = (mask: Mask, start: number, end: number) => mask.fill(1, start, end)
+function propertyNames({ $defs = {}, ...root }: SchemaNode): ReadonlySet<string> {
+  const names = (node: SchemaNode): string[] => [
+    ...Object.keys(node.properties ?? {}),
+    ...Object.values(node.properties ?? {}).flatMap(names),
+    ...(node.anyOf ?? []).flatMap(names),
+    ...(node.additionalProperties ? names(node.additionalProperties) : []),
+  ]
+  return new Set([root, ...Object.values($defs)].flatMap(names))
+}
+
+function hide(mask: Mask, start: number, end: number): void {
+  mask.fill(1, start, end)
+}

@@ -1,31 +1,8 @@
 // YAML text → document, value and the mistakes that YAML itself knows. Bounded in size and depth; it never throws.
-import {
-  Composer,
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  Parser,
-  visit,
-  type YAMLError,
-} from 'yaml'
+import { Composer, type Document, Lexer, LineCounter, Parser, type YAMLError } from 'yaml'
+import { type Fault, fault, MAX_BYTES, MAX_DEPTH } from './fault.ts'
+import { structuralFaults } from './structure.ts'
 import { explainSyntax } from './syntax.ts'
-
-export const MAX_BYTES = 1024 * 1024
-export const MAX_DEPTH = 64
-
-/** A mistake in the YAML, by offset: there may be no value to point at. */
-export interface Fault {
-  readonly rule: string
-  readonly message: string
-  readonly hint?: string
-  readonly start: number
-  readonly end: number
-}
 
 export interface Parsed {
   readonly lines: LineCounter
@@ -91,72 +68,6 @@ function compose(text: string, lines: LineCounter): Document[] | Fault {
   return [...new Composer(options).compose(tokens, true, text.length)] as Document[]
 }
 
-/** What would make the value unsafe or surprising although the syntax is fine. */
-function structuralFaults(document: Document): Fault[] {
-  const faults: Fault[] = []
-  if (document.directives?.yaml.explicit) {
-    faults.push(fault('directive', 'a %YAML directive changes how values are read', 0, 'Remove the line.'))
-  }
-  visit(document, {
-    Node(_, node, path) {
-      const [start, end] = node.range ?? [0, 0]
-      if (node.tag !== undefined && !isAlias(node)) {
-        faults.push(
-          fault(
-            'tag',
-            `tags such as ${node.tag.replace('tag:yaml.org,2002:', '!!')} are not used here`,
-            start,
-            'Remove the tag; quote a value that must stay text.',
-            end,
-          ),
-        )
-      }
-      if (!isAlias(node)) return
-      const target = node.resolve(document)
-      if (!target)
-        faults.push(
-          fault('alias', `no anchor &${node.source} comes before this alias`, start, undefined, end),
-        )
-      else if (path.some((ancestor) => ancestor === target)) {
-        faults.push(fault('alias', `*${node.source} contains itself`, start, 'Write the values out.', end))
-      }
-    },
-    Pair(_, { key, value }) {
-      if (!isScalar(key)) return
-      const [start, end] = key.range ?? [0, 0]
-      if (key.value === '__proto__')
-        faults.push(fault('key', 'this name cannot be used', start, 'Choose another.', end))
-      if (key.source === '<<' && key.type === 'PLAIN' && !isMergeSource(value, document)) {
-        faults.push(
-          fault('merge', '<< merges maps only', start, 'Write `<<: *anchor` where the anchor is a map.', end),
-        )
-      }
-    },
-  })
-  return faults.length === 0 && depthOf(document) > MAX_DEPTH
-    ? [fault('depth', `nested deeper than ${MAX_DEPTH} levels through aliases`, 0)]
-    : faults
-}
-
-function isMergeSource(value: unknown, document: Document): boolean {
-  const target = isAlias(value) ? value.resolve(document) : value
-  if (isSeq(target)) return target.items.every((item) => !isSeq(item) && isMergeSource(item, document))
-  return isMap(target)
-}
-
-/** Depth with aliases followed. An anchor's depth is known before any alias to it comes, so nothing is walked twice. */
-function depthOf(document: Document): number {
-  const known = new Map<unknown, number>()
-  const measure = (node: unknown): number => {
-    if (isAlias(node)) return known.get(node.resolve(document)) ?? 0
-    const inner = isSeq(node) ? node.items : isMap(node) ? node.items.map(({ value }) => value) : []
-    const depth = isNode(node) && inner.length > 0 ? 1 + Math.max(...inner.map(measure)) : 0
-    known.set(node, depth)
-    return depth
-  }
-  return measure(document.contents)
-}
-
 function duplicateKey({ pos: [start] }: YAMLError, text: string): Fault {
   const name = /^("[^"\n]*"|'[^'\n]*'|[^:\n]+)/.exec(text.slice(start, start + 200))?.[0] ?? ''
   const end = start + Math.max(1, name.trimEnd().length)
@@ -184,7 +95,3 @@ const severalDocuments = (second: Document): Fault =>
     second.range?.[0] ?? 0,
     'Keep one document per file; remove the `---`.',
   )
-
-function fault(rule: string, message: string, start: number, hint?: string, end = start + 1): Fault {
-  return { rule: `yaml/${rule}`, message, start, end, ...(hint === undefined ? {} : { hint }) }
-}

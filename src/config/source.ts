@@ -1,7 +1,7 @@
 // From pointers to lines: where each value of the configuration is written, and findings as problems with a place.
 import type { Document, LineCounter } from 'yaml'
+import type { Fault } from './fault.ts'
 import { locate, type Place, type Range } from './locate.ts'
-import type { Fault } from './parse.ts'
 import { dottedPath, isAmong, withAncestors } from './pointer.ts'
 import type { Finding, Position, Problem } from './problem.ts'
 

@@ -1,20 +1,26 @@
 // Says what a YAML syntax error means and what to do about it. Only the first error counts: the rest are echoes of it.
 import type { ErrorCode, YAMLError } from 'yaml'
+import type { Fault } from './fault.ts'
 import { lexemes } from './lexemes.ts'
-import type { Fault } from './parse.ts'
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   TAB_AS_INDENT: 'Indent with spaces.',
   BAD_INDENT: 'Check the indentation of this line against the one above.',
+  BAD_DIRECTIVE: 'Remove the line, or quote a value that begins with %.',
+  BAD_DQ_ESCAPE: 'Write \\\\ for a backslash, or use single quotes.',
   BAD_SCALAR_START: 'Quote the value.',
   BLOCK_AS_IMPLICIT_KEY: 'Quote a value that contains `: `.',
   MULTILINE_IMPLICIT_KEY: 'Every name is followed by a colon: `name: value`.',
   MISSING_CHAR: 'Every name is followed by a colon: `name: value`.',
   NON_STRING_KEY: 'Use a plain word as name.',
+  TAG_RESOLVE_FAILED: 'Quote a value that begins with !.',
 }
 
-/** Where the parser speaks of its own settings. */
+/** Where the parser speaks of its own settings, or repeats what stands in the file. */
 const MESSAGES: Partial<Record<ErrorCode, string>> = {
+  BAD_DIRECTIVE: 'a directive that cannot be read',
+  BAD_DQ_ESCAPE: 'invalid escape sequence after \\',
+  TAG_RESOLVE_FAILED: 'a tag that cannot be read',
   NON_STRING_KEY: 'a name must be a word',
   MULTILINE_IMPLICIT_KEY: 'a name without a colon',
 }
@@ -55,9 +61,11 @@ function unclosedQuote({ code, message, pos: [start] }: YAMLError, text: string)
 
 function otherwise({ code, message, pos: [start, end] }: YAMLError): Fault {
   const hint = HINTS[code]
+  // Behind a colon the parser quotes the file, and what stands there may be a secret.
+  const theirs = code === 'UNEXPECTED_TOKEN' ? message.replace(/: .*$/s, '') : message
   return {
     rule: 'yaml/syntax',
-    message: `not valid YAML: ${MESSAGES[code] ?? message.charAt(0).toLowerCase() + message.slice(1)}`,
+    message: `not valid YAML: ${MESSAGES[code] ?? theirs.charAt(0).toLowerCase() + theirs.slice(1)}`,
     start,
     end: Math.max(end, start + 1),
     ...(hint === undefined ? {} : { hint }),

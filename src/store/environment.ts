@@ -53,7 +53,8 @@ function openRoot(folder: string): RootDatabase {
       path: folder,
       // Otherwise a folder with a dot in its name is taken for a file.
       noSubdir: false,
-      // Otherwise a write is acknowledged when it is visible and flushed later; batched commits are as fast without.
+      // Otherwise other processes see a commit before it is flushed, and after a failed one `close` never returns.
+      // Batched commits are as fast without it.
       overlappingSync: false,
       maxDbs: 3,
     })

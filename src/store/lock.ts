@@ -15,7 +15,12 @@ export class LockTaken extends Error {}
 const POLL_MS = 25
 
 /** Runs `work` while holding the lock; waits up to `ttlMs` for it. The caller must read again what it protects. Throws LockTaken. */
-export async function withLock<T>(store: Store, name: string, { ttlMs, now }: LockOptions, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  store: Store,
+  name: string,
+  { ttlMs, now }: LockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
   const key = `lock/${name}`
   const owner = randomUUID()
   const giveUpAtMs = now() + ttlMs

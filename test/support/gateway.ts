@@ -22,8 +22,8 @@ export interface TestGateway {
   readonly log: readonly LogLine[]
   /** Writes the file as an editor would; with `watch` the gateway notices by itself. */
   write(yaml: string): Promise<void>
-  /** Resolves with the first log line of this event, past or to come. */
-  logged(event: string): Promise<LogLine>
+  /** Resolves with the nth log line of this event (counted from 1), past or to come. */
+  logged(event: string, nth?: number): Promise<LogLine>
   close(): Promise<void>
 }
 
@@ -89,18 +89,24 @@ function follow(app: App, file: string, initialText: string, log: Log): Watcher 
 
 function recordingLog() {
   const lines: LogLine[] = []
-  const waiting: { event: string; resolve: (line: LogLine) => void }[] = []
+  const waiting = new Set<() => void>()
   const write =
     (level: keyof Log) =>
     (event: string, fields: LogDetail = {}) => {
-      const line = { level, event, fields }
-      lines.push(line)
-      for (const waiter of waiting.filter((candidate) => candidate.event === event)) waiter.resolve(line)
+      lines.push({ level, event, fields })
+      for (const check of [...waiting]) check()
     }
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
-  const logged = (event: string) => {
-    const seen = lines.find((line) => line.event === event)
-    return seen ? Promise.resolve(seen) : new Promise<LogLine>((resolve) => waiting.push({ event, resolve }))
-  }
+  const logged = (event: string, nth = 1) =>
+    new Promise<LogLine>((resolve) => {
+      const check = () => {
+        const line = lines.filter((candidate) => candidate.event === event)[nth - 1]
+        if (line === undefined) return
+        waiting.delete(check)
+        resolve(line)
+      }
+      waiting.add(check)
+      check()
+    })
   return { log, lines, logged }
 }

@@ -1,0 +1,83 @@
+// What would make a document unsafe or surprising although its syntax is fine: tags, odd aliases, depth, directives.
+// Messages name no anchor or tag: an unquoted secret that begins with * & or ! looks like one.
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, visit } from 'yaml'
+import { type Fault, fault, MAX_DEPTH } from './fault.ts'
+
+export function structuralFaults(document: Document): Fault[] {
+  const faults: (Fault | undefined)[] = [directiveFault(document)]
+  visit(document, {
+    Node: (_, node, path) => {
+      faults.push(tagFault(node), aliasFault(document, node, path))
+    },
+    Pair: (_, pair) => {
+      faults.push(nameFault(pair), mergeFault(document, pair))
+    },
+  })
+  const found = faults.filter((one) => one !== undefined)
+  // Depth is measured through aliases, which have to be sound for that.
+  return found.length === 0 ? depthFault(document) : found
+}
+
+function directiveFault({ directives }: Document): Fault | undefined {
+  if (!directives?.yaml.explicit) return undefined
+  return fault('directive', 'a %YAML directive changes how values are read', 0, 'Remove the line.')
+}
+
+function tagFault(node: Node): Fault | undefined {
+  if (isAlias(node) || node.tag === undefined) return undefined
+  const [start, end] = node.range ?? [0, 0]
+  return fault(
+    'tag',
+    'tags (!name) are not used here',
+    start,
+    'Remove the tag; quote a value that begins with !.',
+    end,
+  )
+}
+
+function aliasFault(document: Document, node: Node, path: readonly unknown[]): Fault | undefined {
+  if (!isAlias(node)) return undefined
+  const [start, end] = node.range ?? [0, 0]
+  const target = node.resolve(document)
+  if (!target) {
+    const hint = 'Define the anchor first; quote a value that begins with *.'
+    return fault('alias', 'there is no anchor of this name before the alias', start, hint, end)
+  }
+  if (!path.includes(target as Node)) return undefined
+  return fault('alias', 'this alias contains itself', start, 'Write the values out.', end)
+}
+
+function nameFault({ key }: Pair): Fault | undefined {
+  if (!isScalar(key) || key.value !== '__proto__') return undefined
+  const [start, end] = key.range ?? [0, 0]
+  return fault('key', 'this name cannot be used', start, 'Choose another.', end)
+}
+
+function mergeFault(document: Document, { key, value }: Pair): Fault | undefined {
+  if (!isScalar(key) || key.source !== '<<' || key.type !== 'PLAIN' || isMergeSource(value, document))
+    return undefined
+  const [start, end] = key.range ?? [0, 0]
+  return fault('merge', '<< merges maps only', start, 'Write `<<: *anchor` where the anchor is a map.', end)
+}
+
+function isMergeSource(value: unknown, document: Document): boolean {
+  const target = isAlias(value) ? value.resolve(document) : value
+  if (isSeq(target)) return target.items.every((item) => !isSeq(item) && isMergeSource(item, document))
+  return isMap(target)
+}
+
+/** An anchor's depth is known before any alias to it comes, so nothing is walked twice. */
+function depthFault(document: Document): Fault[] {
+  const known = new Map<unknown, number>()
+  const measure = (node: unknown): number => {
+    if (isAlias(node)) return known.get(node.resolve(document)) ?? 0
+    const inner = isSeq(node) ? node.items : isMap(node) ? node.items.map(({ value }) => value) : []
+    const depth = isNode(node) && inner.length > 0 ? 1 + Math.max(...inner.map(measure)) : 0
+    known.set(node, depth)
+    return depth
+  }
+  if (measure(document.contents) <= MAX_DEPTH) return []
+  return [
+    fault('depth', `nested deeper than ${MAX_DEPTH} levels through aliases`, 0, 'Write the values out.'),
+  ]
+}
