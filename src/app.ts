@@ -53,6 +53,8 @@ export interface App {
 
 /** Supervisors kill after 30 s; what is being written to the store must be done before. */
 const MAX_DRAIN_MS = 20_000
+/** What is not a stream is answered within this. */
+const LAST_ANSWERS_MS = 1_000
 
 /** Throws ConfigError when the configuration is not valid, and the reason when the store or the port can't be had. */
 export async function startApp({ source, env, stateFolder, log, now = Date.now }: AppOptions): Promise<App> {
@@ -107,7 +109,10 @@ export async function startApp({ source, env, stateFolder, log, now = Date.now }
       // New connections are refused at once; what is under way may end by itself, for a while.
       const closed = server.close()
       await streams.drain(Math.min(current().drainTimeoutMs, MAX_DRAIN_MS))
+      // A connection that never asked for anything is not idle to Node, and would hold us for as long as it likes.
+      const late = setTimeout(() => server.server.closeAllConnections(), LAST_ANSWERS_MS)
       await closed
+      clearTimeout(late)
       streams.close()
       await pools.close()
       await store.close()

@@ -48,13 +48,14 @@ export function transactionCookieName(names: CookieNames, transactionId: string)
 }
 
 export function transactionCookieValue(secret: string, nowMs: number): string {
-  return `${Math.floor(nowMs / 1000)}.${secret}`
+  return `${nowMs}.${secret}`
 }
 
-/** Set-Cookie lines that forget the oldest transactions of this browser, so that one more fits. */
+/** Set-Cookie lines that forget the oldest transactions of this browser, so that one more fits. Of two that are equally old the one named later is the newer: so RFC 6265 §5.4 orders them. */
 export function evictOldTransactions(names: CookieNames, cookies: ReadonlyMap<string, string>): string[] {
   return [...cookies]
     .filter(([name]) => name.startsWith(names.transactionPrefix))
+    .reverse()
     .sort(([, a], [, b]) => startedAt(b) - startedAt(a))
     .slice(MAX_TRANSACTION_COOKIES - 1)
     .map(([name]) => clearCookie(names, name))

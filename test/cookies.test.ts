@@ -61,7 +61,7 @@ test('each transaction has a cookie of its own, which tells nothing of it', () =
   assert.is.not(one, two)
   assert.ok(one?.startsWith(http.transactionPrefix))
   assert.not.ok(one?.includes('first'))
-  assert.is(transactionCookieValue('secret', 12_345), '12.secret')
+  assert.is(transactionCookieValue('secret', 12_345), '12345.secret')
 })
 
 test('sec-C8: so many sign-ins may be open; of more, the oldest are forgotten', () => {

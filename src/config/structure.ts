@@ -1,6 +1,6 @@
 // What would make a document unsafe or surprising although its syntax is fine: tags, odd aliases, depth, directives.
 // Messages name no anchor or tag: an unquoted secret that begins with * & or ! looks like one.
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, visit } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, visit } from 'yaml'
 import { type Fault, fault, MAX_DEPTH } from './fault.ts'
 
 export function structuralFaults(document: Document): Fault[] {
@@ -72,7 +72,8 @@ function depthFault(document: Document): Fault[] {
   const measure = (node: unknown): number => {
     if (isAlias(node)) return known.get(node.resolve(document)) ?? 0
     const inner = isSeq(node) ? node.items : isMap(node) ? node.items.map(({ value }) => value) : []
-    const depth = isNode(node) && inner.length > 0 ? 1 + Math.max(...inner.map(measure)) : 0
+    const deepest = inner.reduce((depth: number, item) => Math.max(depth, measure(item)), 0)
+    const depth = inner.length > 0 ? 1 + deepest : 0
     known.set(node, depth)
     return depth
   }

@@ -1,6 +1,6 @@
 // The first step of every route's chain: who calls, by a token of this gateway that was issued for this very route.
 import type { Gateway, Route } from '../gateway.ts'
-import { type OAuthErrorCode, OAuthError } from '../errors.ts'
+import { OAuthError } from '../errors.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import { findAccessToken } from '../oauth/grant.ts'
 import { parseToken } from '../oauth/tokens.ts'
@@ -9,24 +9,27 @@ import type { Caller } from '../slots.ts'
 import type { Deps } from './endpoint.ts'
 import { findGrant } from './grants.ts'
 
-/** A 401 or 403 with the challenge of the route that was asked, whatever route the token was for. */
-export class Challenged extends OAuthError {
-  readonly challenge: string
-
-  constructor(route: Route, code: OAuthErrorCode, description: string, reason: string, presented: boolean) {
-    super(code, description, { reason, route: route.name })
-    // RFC 6750 §3.1: a request without any token learns only where to get one.
-    const error = presented ? { error: code, description } : {}
-    this.challenge = bearerChallenge({ ...error, scopes: route.scopes, resourceMetadata: route.resourceMetadata })
+/** Nobody said who they are. RFC 6750 §3.1: such a request learns only where to get a token, not that something was wrong. */
+export class MissingToken extends OAuthError {
+  constructor() {
+    super('invalid_token', 'a bearer token is required', { reason: 'no_token' })
   }
+}
+
+/** The challenge that belongs to a refusal on this route, whatever route a token was for; undefined where signing in again would not help. */
+export function challengeFor(error: OAuthError, route: Route): string | undefined {
+  if (error.code !== 'invalid_token' && error.code !== 'insufficient_scope') return undefined
+  const { scopes, resourceMetadata } = route
+  const reason = error instanceof MissingToken ? {} : { error: error.code, description: error.message }
+  return bearerChallenge({ ...reason, scopes, resourceMetadata })
 }
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
 
-/** Throws Challenged; OAuthError `access_denied` when the person is known and not admitted. Reads no body. */
+/** Throws OAuthError: `invalid_token`, or `access_denied` when the person is known and not admitted. Reads no body. */
 export async function authenticate(authorization: string | undefined, route: Route, gateway: Gateway, deps: Deps): Promise<Caller> {
-  if (authorization === undefined) throw new Challenged(route, 'invalid_token', 'a bearer token is required', 'no_token', false)
-  const refused = (reason: string) => new Challenged(route, 'invalid_token', 'the token is not valid here or has expired', reason, true)
+  if (authorization === undefined) throw new MissingToken()
+  const refused = (reason: string) => new OAuthError('invalid_token', 'the token is not valid here or has expired', { reason, route: route.name })
   const presented = parseToken('access', BEARER.exec(authorization)?.[1])
   if (presented === undefined) throw refused('malformed')
   const grant = (await findGrant(presented, deps))?.value

@@ -8,6 +8,7 @@ import { mayUse } from '../policy/access.ts'
 import type { Reply } from '../reply.ts'
 import type { Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
+import type { Entry } from '../store/store.ts'
 import { redirectError } from './authorize.ts'
 import { configurationChanged } from './consent.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
@@ -19,8 +20,8 @@ export const callback: Handle = async (request, gateway, deps) => {
   const state = parseParameters(request.query).get('state') ?? ''
   const entry = await loadTransaction(state.split('.')[0], deps)
   const transaction = entry.value
-  checkBrowser(transaction, request, gateway)
   const pending = checkState(transaction, state, request.path, deps)
+  await checkSameBrowser(entry, request, gateway, deps)
   const subject = await checkSameUser(transaction, request, gateway, deps)
   const { route, link } = await liveLink(transaction, pending, gateway)
   // Consumed before the exchange: a second click must not redeem the code again (sec-C5).
@@ -48,6 +49,16 @@ function checkState(transaction: Transaction, state: string, path: string, { sea
 
 function expired(reason: string): PageError {
   return new PageError(400, 'This sign-in was already finished or has expired', 'Go back to your client and connect again.', { reason })
+}
+
+/** A state that arrives in another browser has been in other hands: it is burnt, for the browser it belongs to as well (sec-C2). */
+async function checkSameBrowser(entry: Entry<Transaction>, request: EndpointRequest, gateway: Gateway, deps: Deps): Promise<void> {
+  try {
+    checkBrowser(entry.value, request, gateway)
+  } catch (error) {
+    await advance(entry, { stage: 'done' }, deps)
+    throw error
+  }
 }
 
 /** Another tab may have signed in as somebody else meanwhile: the upstream account must not land with them (sec-C7). */

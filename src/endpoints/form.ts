@@ -3,6 +3,6 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { OAuthError } from '../errors.ts'
 
 export function checkForm(headers: IncomingHttpHeaders): void {
-  if (/^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')) return
+  if (/^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? '')) return
   throw new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded')
 }

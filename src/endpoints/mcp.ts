@@ -11,7 +11,7 @@ import type { Pools } from '../upstream/pools.ts'
 import { readBody } from '../upstream/read-body.ts'
 import type { ForwardOutcome, ResponseHead, Verdict } from '../upstream/relay.ts'
 import type { Caller, Credentials } from '../slots.ts'
-import { authenticate, Challenged } from './authenticate.ts'
+import { authenticate, challengeFor } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
 
 const METHODS: ReadonlySet<string> = new Set(['POST', 'GET', 'DELETE'])
@@ -91,7 +91,7 @@ function refusedBy(route: Route, { status }: ResponseHead): Error {
   // A person can mend a link by connecting again; a shared key only the operator can (design §6.9).
   return route.auth.link === undefined
     ? new UpstreamError('credential_refused', 'the upstream refused the credentials of this gateway: its operator has to act', detail)
-    : new Challenged(route, 'invalid_token', 'the upstream account is no longer connected: sign in again', 'upstream_refused', true)
+    : new OAuthError('invalid_token', 'the upstream account is no longer connected: sign in again', detail)
 }
 
 function checkRequest({ request, gateway }: McpExchange): void {
@@ -114,7 +114,7 @@ interface Failure {
 }
 
 function writeFailure({ request, response, deps, route }: McpExchange, error: unknown, body: Buffer | undefined): void {
-  const failure = failureOf(error, body)
+  const failure = failureOf(error, route, body)
   const detail = error instanceof OAuthError || error instanceof HttpError || error instanceof UpstreamError ? error.detail : { error: String(error) }
   deps.log[failure.status >= 500 ? 'warn' : 'info']('request failed', { route: route.name, method: request.method, status: failure.status, ...detail })
   if (response.headersSent || response.destroyed) {
@@ -126,10 +126,10 @@ function writeFailure({ request, response, deps, route }: McpExchange, error: un
   response.writeHead(failure.status, request.complete ? headers : { ...headers, connection: 'close' }).end(failure.body)
 }
 
-function failureOf(error: unknown, body: Buffer | undefined): Failure {
+function failureOf(error: unknown, route: Route, body: Buffer | undefined): Failure {
   if (error instanceof OAuthError) {
-    const challenge = error instanceof Challenged ? { 'www-authenticate': error.challenge } : {}
-    return { status: error.status, headers: challenge, body: JSON.stringify({ error: error.code, error_description: error.message }) }
+    const challenge = challengeFor(error, route)
+    return { status: error.status, headers: challenge === undefined ? {} : { 'www-authenticate': challenge }, body: JSON.stringify({ error: error.code, error_description: error.message }) }
   }
   if (error instanceof UpstreamError) {
     const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }

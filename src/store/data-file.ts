@@ -20,13 +20,13 @@ const LAYOUT_IS_KNOWN =
 export async function isWholeDataFile(path: string): Promise<boolean> {
   const file = await open(path, 'r')
   try {
-    const { size } = await file.stat()
-    if (size === 0 || !LAYOUT_IS_KNOWN) return true
+    if (!LAYOUT_IS_KNOWN || (await file.stat()).size === 0) return true
     const first = Buffer.alloc(META_BYTES)
     const second = Buffer.alloc(META_BYTES)
     await file.read(first, 0, META_BYTES, 0)
     await file.read(second, 0, META_BYTES, first.readUInt32LE(PAGE_SIZE_AT))
-    return areSoundMetaPages(first, second, size)
+    // The size last: a process that is writing lets the file grow before a meta page says so.
+    return areSoundMetaPages(first, second, (await file.stat()).size)
   } finally {
     await file.close()
   }

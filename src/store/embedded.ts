@@ -42,18 +42,43 @@ function embeddedStore(
 ): Store {
   const table = recordTable(environment)
   const sweeper = startSweeper(table, now, sweepEveryMs)
-  let closed = false
+  const write = writer(table, headroom, now)
+  const live = (held: Held | undefined) => (isLive(held?.stored, now()) ? held : undefined)
 
-  const assertOpen = (): void => {
-    if (closed) throw new Error('the store is closed')
+  return {
+    async get<T>(key: string): Promise<Entry<T> | undefined> {
+      const held = isKey(key) ? live(table.read(key)) : undefined
+      return held && { value: held.stored.value as T, version: held.version }
+    },
+    async put(key, value, options = {}) {
+      assertWritable(key, options)
+      // The caller may change its value between two attempts.
+      const own = structuredClone(value)
+      while (!(await write(key, table.read(key), own, options)));
+    },
+    async cas(key, expected, value, options = {}) {
+      assertWritable(key, options)
+      const before = table.read(key)
+      return (live(before)?.version ?? ABSENT) === expected && write(key, before, value, options)
+    },
+    list: (index) => listKeys(table, indexPrefix(index)),
+    async close() {
+      headroom.stop()
+      await sweeper.stop()
+      await table.close()
+    },
   }
+}
 
-  const write = async (
-    key: string,
-    before: Held | undefined,
-    value: unknown,
-    { expiresAtMs, indexes }: WriteOptions,
-  ): Promise<boolean> => {
+type Write = (
+  key: string,
+  before: Held | undefined,
+  value: unknown,
+  options: WriteOptions,
+) => Promise<boolean>
+
+function writer(table: Table, headroom: Headroom, now: () => number): Write {
+  return async (key, before, value, { expiresAtMs, indexes }) => {
     if (value === undefined) return before === undefined || table.replace(key, before, { expiresAtMs: now() })
     if (before === undefined) headroom.assertRoom()
     return table.replace(key, before, {
@@ -62,43 +87,13 @@ function embeddedStore(
       ...(indexes !== undefined && { indexes }),
     })
   }
-
-  return {
-    async get<T>(key: string): Promise<Entry<T> | undefined> {
-      assertOpen()
-      const held = isKey(key) ? table.read(key) : undefined
-      if (held === undefined || !isLive(held.stored, now())) return undefined
-      return { value: held.stored.value as T, version: held.version }
-    },
-    async put(key, value, options = {}) {
-      assertWritable(key, options)
-      do assertOpen()
-      while (!(await write(key, table.read(key), value, options)))
-    },
-    async cas(key, expected, value, options = {}) {
-      assertWritable(key, options)
-      assertOpen()
-      const before = table.read(key)
-      const version = before !== undefined && isLive(before.stored, now()) ? before.version : ABSENT
-      return version === expected && write(key, before, value, options)
-    },
-    list: (index) => listKeys(table, indexPrefix(index), assertOpen),
-    async close() {
-      if (closed) return
-      closed = true
-      headroom.stop()
-      await sweeper.stop()
-      await environment.close()
-    },
-  }
 }
 
 // Page by page, each on the newest snapshot: one held open while a caller works would keep LMDB from reusing space.
-async function* listKeys(table: Table, prefix: string, assertOpen: () => void): AsyncGenerator<string> {
+async function* listKeys(table: Table, prefix: string): AsyncGenerator<string> {
   const end = prefixEnd(prefix)
   let from = prefix
   for (;;) {
-    assertOpen()
     const rows = table.rows(from, end, LIST_PAGE)
     yield* rows.map((row) => row.slice(prefix.length))
     const last = rows.at(-1)

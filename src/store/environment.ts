@@ -1,6 +1,7 @@
 // Opens the LMDB environment of the embedded store: private folder, whole data file, known format. No records here.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { isWholeDataFile } from './data-file.ts'
 import { assertPrivate, makePrivateFolder, touchPrivateFile } from './private-files.ts'
@@ -26,7 +27,11 @@ export async function prepareFolder(folder: string): Promise<boolean> {
     await touchPrivateFile(path)
     await assertPrivate(path)
   }
-  if (!(await isWholeDataFile(dataFile))) throw damaged(folder)
+  if (!(await isWholeDataFile(dataFile))) {
+    // Another process may be in the middle of making it.
+    await delay(100)
+    if (!(await isWholeDataFile(dataFile))) throw damaged(folder)
+  }
   return (await stat(dataFile)).size === 0
 }
 

@@ -12,59 +12,65 @@ interface Held {
 }
 
 export function memoryStore(now: () => number): Store {
-  const records = new Map<string, Held>()
-  const rows = new Map<string, Set<string>>()
+  const table = memoryTable()
   let closed = false
 
   const assertOpen = (): void => {
     if (closed) throw new Error('the store is closed')
   }
-
-  const live = (key: string): Held | undefined => {
-    const held = records.get(key)
+  const read = (key: string): Held | undefined => {
+    assertOpen()
+    const held = table.read(key)
     return held?.text !== undefined && held.expiresAtMs > now() ? held : undefined
-  }
-
-  const write = (key: string, value: unknown, options: WriteOptions): void => {
-    const before = records.get(key)
-    if (before === undefined && value === undefined) return
-    for (const name of before?.indexes ?? []) rows.get(name)?.delete(key)
-    const indexes = value === undefined ? [] : (options.indexes ?? [])
-    for (const name of indexes) rows.set(name, (rows.get(name) ?? new Set()).add(key))
-    records.set(key, {
-      // A deleted key goes on counting: a cas against what stood there before must not hit its successor.
-      version: (before?.version ?? ABSENT) + 1,
-      text: value === undefined ? undefined : JSON.stringify(value),
-      expiresAtMs: options.expiresAtMs ?? Number.POSITIVE_INFINITY,
-      indexes: [...indexes],
-    })
   }
 
   return {
     async get<T>(key: string): Promise<Entry<T> | undefined> {
-      assertOpen()
-      const held = isKey(key) ? live(key) : undefined
+      const held = isKey(key) ? read(key) : undefined
       if (held?.text === undefined) return undefined
       return { value: JSON.parse(held.text) as T, version: held.version }
     },
     async put(key, value, options = {}) {
       assertOpen()
       assertWritable(key, options)
-      write(key, value, options)
+      table.write(key, value, options)
     },
     async cas(key, expected, value, options = {}) {
-      assertOpen()
       assertWritable(key, options)
-      if ((live(key)?.version ?? ABSENT) !== expected) return false
-      write(key, value, options)
+      if ((read(key)?.version ?? ABSENT) !== expected) return false
+      table.write(key, value, options)
       return true
     },
     async *list(index) {
       assertOpen()
-      yield* [...(rows.get(index) ?? [])].sort()
+      yield* table.keysOf(index)
     },
     async close() {
       closed = true
+    },
+  }
+}
+
+function memoryTable() {
+  const records = new Map<string, Held>()
+  const rows = new Map<string, Set<string>>()
+
+  return {
+    read: (key: string) => records.get(key),
+    keysOf: (index: string) => [...(rows.get(index) ?? [])].sort(),
+    write(key: string, value: unknown, options: WriteOptions): void {
+      const before = records.get(key)
+      if (before === undefined && value === undefined) return
+      for (const name of before?.indexes ?? []) rows.get(name)?.delete(key)
+      const indexes = value === undefined ? [] : (options.indexes ?? [])
+      for (const name of indexes) rows.set(name, (rows.get(name) ?? new Set()).add(key))
+      records.set(key, {
+        // A deleted key goes on counting: a cas against what stood there before must not hit its successor.
+        version: (before?.version ?? ABSENT) + 1,
+        text: value === undefined ? undefined : JSON.stringify(value),
+        expiresAtMs: options.expiresAtMs ?? Number.POSITIVE_INFINITY,
+        indexes: [...indexes],
+      })
     },
   }
 }

@@ -18,30 +18,28 @@ export interface Table {
   replace(key: string, before: Held | undefined, next: Stored | undefined): Promise<boolean>
   /** Drops a row that leads nowhere. */
   dropRow(row: string): Promise<void>
+  /** Waits for writes that are under way. Everything called later is refused. */
+  close(): Promise<void>
 }
 
-export function recordTable({ records, rows }: Environment): Table {
-  let failure: StoreFailure | undefined
+export function recordTable({ records, rows, close }: Environment): Table {
+  const commit = failStop()
+  let closed = false
 
-  const commit = async (write: () => Promise<boolean>): Promise<boolean> => {
-    if (failure !== undefined) throw failure
-    try {
-      return await write()
-    } catch (error) {
-      failure ??= new StoreFailure(await reasonOf(error))
-      throw failure
-    }
+  const assertOpen = (): void => {
+    if (closed) throw new Error('the store is closed')
   }
 
   return {
     read(key) {
+      assertOpen()
       // LMDB's snapshot would otherwise live as long as this turn of the event loop, blind to other processes.
       records.resetReadTxn()
       const entry = records.getEntry(key)
-      if (entry === undefined) return undefined
-      return { stored: parseStored(key, entry.value), version: entry.version ?? 0 }
+      return entry && { stored: parseStored(key, entry.value), version: entry.version ?? 0 }
     },
     rows(from, to, limit) {
+      assertOpen()
       rows.resetReadTxn()
       return [...rows.getKeys({ start: from, end: to, limit })]
     },
@@ -55,14 +53,31 @@ export function recordTable({ records, rows }: Environment): Table {
         for (const row of fresh) if (!old.has(row)) settle(rows.put(row, ''))
       }
       return commit(() =>
-        before === undefined
-          ? records.ifNoExists(key, change)
-          : records.ifVersion(key, before.version, change),
+        before ? records.ifVersion(key, before.version, change) : records.ifNoExists(key, change),
       )
     },
     async dropRow(row) {
       await commit(() => rows.remove(row))
     },
+    async close() {
+      if (closed) return
+      closed = true
+      await close()
+    },
+  }
+}
+
+/** Runs commits until one fails, and none from then on. */
+function failStop(): (write: () => Promise<boolean>) => Promise<boolean> {
+  let failure: StoreFailure | undefined
+  return async (write) => {
+    if (failure !== undefined) throw failure
+    try {
+      return await write()
+    } catch (error) {
+      failure ??= new StoreFailure(await reasonOf(error))
+      throw failure
+    }
   }
 }
 

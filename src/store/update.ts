@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { kindOf } from './record-key.ts'
 import { ABSENT, type Store, type WriteOptions } from './store.ts'
 
+const MAX_PAUSE_MS = 100
+
 /** What a record becomes. `value` undefined deletes it; absent `options` drop its expiry and its indexes. */
 export interface Change<T> {
   readonly value: T | undefined
@@ -25,7 +27,7 @@ export async function update<T>(
     if (next === undefined) return entry?.value
     if (await store.cas(key, entry?.version ?? ABSENT, next.value, next.options)) return next.value
     // Contenders that retry in step would all but one lose again, so they are spread out.
-    await delay(Math.random() * Math.min(4 * attempt, 40))
+    await delay(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS))
   }
   throw new Error(`a ${kindOf(key)} record could not be changed: others kept changing it`)
 }

@@ -130,7 +130,10 @@ function refreshFailure(error: unknown): unknown {
   }
   if (error instanceof UpstreamError) return unavailable({ fault: error.fault, ...error.detail })
   if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
-    return unavailable({ reason: error.code })
+    // The library reads no error body of a 5xx: the whole answer is the cause then.
+    const answer = error.cause instanceof Response ? error.cause : undefined
+    const retryAfter = retryAfterSeconds(answer?.headers.get('retry-after'))
+    return unavailable({ reason: error.code, upstreamStatus: answer?.status }, retryAfter)
   }
   return error
 }
@@ -139,8 +142,8 @@ function unavailable(detail: LogDetail, retryAfter = RETRY_SECONDS): UpstreamErr
   return new UpstreamError('unavailable', 'the upstream sign-in server does not answer as it should: try again', detail, retryAfter)
 }
 
-function retryAfterSeconds(header: string | null): number | undefined {
-  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : undefined
+function retryAfterSeconds(header: string | null | undefined): number | undefined {
+  return header != null && /^\d{1,6}$/.test(header) ? Number(header) : undefined
 }
 
 // Fixed endpoints come without a metadata document, so the library is handed the little that it reads of one.

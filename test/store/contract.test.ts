@@ -212,6 +212,15 @@ for (const [driver, open] of Object.entries(drivers)) {
     assert.equal((await store.get('grant/1'))?.value, { scopes: ['a'] })
   })
 
+  test('a put that must try again still writes what it was called with', async (context) => {
+    const { store } = await world(context)
+    const values = Array.from({ length: 10 }, (_, at) => ({ at }))
+    const writes = values.map((value) => store.put('grant/1', value))
+    for (const value of values) value.at = -1
+    await Promise.all(writes)
+    assert.equal(await store.get('grant/1'), { value: { at: 9 }, version: 10 })
+  })
+
   test('what cannot be a key is absent for readers and refused to writers', async (context) => {
     const { store } = await world(context)
     for (const key of [

@@ -2,7 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import {
+  type EventStore,
+  StreamableHTTPServerTransport,
+} from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { callTool, descriptions, HeldCalls } from './tools.ts'
 
@@ -16,7 +19,16 @@ export interface McpEndpoint {
   close(): Promise<void>
 }
 
-export function createV1Endpoint({ jsonResponses = false } = {}): McpEndpoint {
+export interface V1Options {
+  jsonResponses?: boolean
+  /** One per session. */
+  createServer?: (held: HeldCalls) => Server
+  /** Makes the streams resumable: events get ids, and `Last-Event-ID` is understood. */
+  eventStore?: EventStore
+}
+
+export function createV1Endpoint(options: V1Options = {}): McpEndpoint {
+  const { jsonResponses = false, createServer = createToolServer, eventStore } = options
   const held = new HeldCalls()
   const sessions = new Map<string, { server: Server; transport: StreamableHTTPServerTransport }>()
 
@@ -25,6 +37,7 @@ export function createV1Endpoint({ jsonResponses = false } = {}): McpEndpoint {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       enableJsonResponse: jsonResponses,
+      ...(eventStore && { eventStore, retryInterval: 50 }),
       onsessioninitialized: (id) => {
         sessions.set(id, { server, transport })
       },
@@ -57,7 +70,7 @@ export function createV1Endpoint({ jsonResponses = false } = {}): McpEndpoint {
   }
 }
 
-function createServer(held: HeldCalls): Server {
+function createToolServer(held: HeldCalls): Server {
   const server = new Server(
     { name: 'test-upstream', version: '1.0.0' },
     { capabilities: { tools: { listChanged: true } } },

@@ -22,13 +22,25 @@ const SPECIAL: Readonly<Record<string, readonly string[]>> = {
   "Azure's host": ['168.63.129.16'],
   'IPv6 unspecified and loopback': ['::', '::1', '0:0:0:0:0:0:0:1', '::0.0.0.1'],
   'IPv4-compatible': ['::127.0.0.1', '::7f00:1', '::8.8.8.8', '::a9fe:a9fe'],
-  'IPv4-mapped': ['::ffff:127.0.0.1', '::ffff:7f00:1', '::FFFF:10.0.0.1', '::ffff:8.8.8.8', '0:0:0:0:0:ffff:7f00:1'],
+  'IPv4-mapped': [
+    '::ffff:127.0.0.1',
+    '::ffff:7f00:1',
+    '::FFFF:10.0.0.1',
+    '::ffff:8.8.8.8',
+    '0:0:0:0:0:ffff:7f00:1',
+  ],
   'IPv4-translated': ['::ffff:0:127.0.0.1', '::ffff:0:7f00:1', '::ffff:0:8.8.8.8'],
   NAT64: ['64:ff9b::127.0.0.1', '64:ff9b::7f00:1', '64:ff9b::a9fe:a9fe', '64:ff9b::8.8.8.8'],
   'local NAT64': ['64:ff9b:1::', '64:ff9b:1::7f00:1', '64:ff9b:1:ffff:ffff:ffff:ffff:ffff'],
   'discard-only and dummy prefix': ['100::', '100::1', '100:0:0:1::1'],
   Teredo: ['2001::', '2001:0:7f00:1::', '2001:0:4136:e378:8000:63bf:3fff:fdd2'],
-  'protocol assignments of 2001::/23': ['2001:1::1', '2001:2::1', '2001:3::1', '2001:4:112::1', '2001:1ff:ffff::'],
+  'protocol assignments of 2001::/23': [
+    '2001:1::1',
+    '2001:2::1',
+    '2001:3::1',
+    '2001:4:112::1',
+    '2001:1ff:ffff::',
+  ],
   'ORCHID and drone tags': ['2001:10::1', '2001:20::1', '2001:2f:ffff::1', '2001:30::1'],
   'IPv6 documentation': ['2001:db8::', '2001:db8:ffff::1', '3fff::', '3fff:fff:ffff::1'],
   '6to4': ['2002::', '2002:7f00:1::', '2002:a9fe:a9fe::1', '2002:808:808::1', '2002:ffff:ffff::'],
@@ -131,7 +143,13 @@ test('sec-F2: what borders on a special block is public', () => {
 })
 
 test('sec-F2: an address is judged alike however it is written', () => {
-  for (const address of ['2001:db8::1', '2002:7f00:1::', '2606:4700::200:5efe:a00:1', '2a00:1450::1', 'fd00:ec2::254']) {
+  for (const address of [
+    '2001:db8::1',
+    '2002:7f00:1::',
+    '2606:4700::200:5efe:a00:1',
+    '2a00:1450::1',
+    'fd00:ec2::254',
+  ]) {
     const full = expanded(address)
     for (const form of [full, full.toUpperCase(), full.replace(/(^|:)0{1,3}(?=.)/g, '$1')]) {
       assert.is(isPublicAddress(form), isPublicAddress(address), form)
@@ -143,7 +161,16 @@ test('loopback hosts are known by name and by address', () => {
   for (const host of ['localhost', 'mcp.localhost', '127.0.0.1', '127.8.9.10', '[::1]']) {
     assert.is(isLoopbackHost(host), true, host)
   }
-  for (const host of ['', 'localhost.evil.test', 'notlocalhost', '127.0.0.1.evil.test', '128.0.0.1', '10.0.0.1', '[::2]', '[::]']) {
+  for (const host of [
+    '',
+    'localhost.evil.test',
+    'notlocalhost',
+    '127.0.0.1.evil.test',
+    '128.0.0.1',
+    '10.0.0.1',
+    '[::2]',
+    '[::]',
+  ]) {
     assert.is(isLoopbackHost(host), false, host)
   }
 })

@@ -1,11 +1,12 @@
 // What goes wrong between client, gateway and upstream: who notices, who is told, and what nobody may see.
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
-import { forward } from '../../src/upstream/forward.ts'
-import { suite } from '../support/suite.ts'
+import { forward, type Target } from '../../src/upstream/forward.ts'
+import type { ForwardOutcome } from '../../src/upstream/relay.ts'
+import { suite, type TestContext } from '../support/suite.ts'
 import {
   call,
   closing,
@@ -283,35 +284,20 @@ test('sec-P16: a client that leaves while the connection is being made settles a
 test('sec-P16: what was to be sent over a connection that stands too late is not sent', async (context) => {
   let received = ''
   let closed: Promise<unknown> | undefined
-  let settle = (_: unknown) => {}
-  const outcome = new Promise((resolve) => {
-    settle = resolve
-  })
   const upstream = await startRaw(context, (socket) => {
     socket.on('data', (data) => {
       received += data
     })
     closed = closing(socket)
   })
-  const { url } = upstream
-  const shared = pools(context)
-  const timeouts = { connectMs: 1_000, responseMs: 1_000 }
-  const front = await startHttp(context, (request, response) => {
-    const target = {
-      pools: shared,
-      isStream: false,
-      timeouts,
-      url,
-      method: 'POST',
-      headers: [],
-      body: Buffer.from('{}'),
-    }
-    settle(forward(target, request, response))
+  const target = plainTarget(context, upstream.url)
+  const outcome = await fronted(context, (request, response) => {
+    const forwarded = forward(target, request, response)
     // Its 'close' comes in this turn of the event loop, the connection's success in the next.
     request.socket.destroy()
+    return forwarded
   })
-  await rawClient(front.port, post(''))
-  assert.equal(await outcome, { kind: 'client_gone', status: 0 })
+  assert.equal(outcome, { kind: 'client_gone', status: 0 })
   while (closed === undefined) await new Promise(setImmediate)
   await closed
   assert.is(received, '')
@@ -380,20 +366,18 @@ test('a pipelined request is cancelled too when its client leaves', async (conte
 })
 
 test('a client that has already left is not forwarded for', async (context) => {
-  let requests = 0
-  const upstream = await startHttp(context, (_, response) => {
-    requests += 1
-    response.end()
+  let connections = 0
+  const upstream = await startRaw(context, () => {
+    connections += 1
   })
-  const front = await startFront(context, upstream.url, (request) => {
+  const target = plainTarget(context, upstream.url)
+  const outcome = await fronted(context, async (request, response) => {
     request.socket.destroy()
-    return {}
+    await closing(request.socket)
+    return forward(target, request, response)
   })
-  const left = front.next()
-  await rawClient(front.port, post(''))
-  const outcome = await left
-  assert.equal(outcome instanceof Error ? 'kind' : outcome, outcome)
-  assert.is(requests, 0)
+  assert.equal(outcome, { kind: 'client_gone', status: 0 })
+  assert.is(connections, 0)
 })
 
 test('sec-P15: a slow reader pauses the upstream and then gets every byte', async (context) => {
@@ -455,6 +439,28 @@ test('sec-P2: two session ids are refused before the upstream hears of them', as
   assert.match(await client.whole(), /^HTTP\/1\.1 400 /)
   assert.is(requests, 0)
 })
+
+const plainTarget = (context: TestContext, url: URL): Target => ({
+  pools: pools(context),
+  url,
+  method: 'POST',
+  headers: [],
+  body: Buffer.from('{}'),
+  isStream: false,
+  timeouts: { connectMs: 1_000, responseMs: 1_000 },
+})
+
+/** What `handle` makes of one request of a client that waits for nothing. */
+function fronted(
+  context: TestContext,
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<ForwardOutcome>,
+): Promise<ForwardOutcome> {
+  return new Promise((resolve, reject) => {
+    startHttp(context, (request, response) => resolve(handle(request, response)))
+      .then(({ port }) => rawClient(port, post('')))
+      .catch(reject)
+  })
+}
 
 /** Resolves once the value has not changed for 300 ms. */
 async function settled(value: () => number): Promise<number> {

@@ -117,6 +117,15 @@ test('the head of a stream that says nothing arrives at once', async (context) =
   response.destroy()
 })
 
+test('spec-P5: an open stream may be silent for longer than an answer may take to begin', async (context) => {
+  const upstream = await startHttp(context, (_, response) => {
+    response.writeHead(200, SSE_TYPE).flushHeaders()
+    setTimeout(() => response.end('data: late\n\n'), 1_500)
+  })
+  const front = await startFront(context, upstream.url, { timeouts: { connectMs: 300, responseMs: 300 } })
+  assert.is((await call(front.url, { method: 'GET' })).text, 'data: late\n\n')
+})
+
 test('five streams and the calls beside them do not mix or wait for each other', async (context) => {
   const streams = new Map<string, ServerResponse>()
   const upstream = await startHttp(context, async (request, response) => {

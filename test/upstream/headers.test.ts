@@ -266,6 +266,7 @@ test('sec-P10: only plain JSON and event streams count as MCP', () => {
     'image/svg+xml',
     'text/html, application/json',
     'application/json, text/html',
+    'application/json; charset=utf-8, text/html',
     'application/jsonp',
     'application/json+html',
     'x/application/json',

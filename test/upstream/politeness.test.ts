@@ -1,0 +1,147 @@
+import type { ServerResponse } from 'node:http'
+import * as assert from 'uvu/assert'
+import { UpstreamError } from '../../src/errors.ts'
+import { type ControlRequest, controlHttp } from '../../src/upstream/http.ts'
+import { createClaims, createPolite } from '../../src/upstream/politeness.ts'
+import { suite, type TestContext } from '../support/suite.ts'
+import { startHttp } from './harness.ts'
+
+const test = suite('upstream/politeness')
+
+const get = (url: URL, more: Partial<ControlRequest> = {}): ControlRequest => ({
+  method: 'GET',
+  url,
+  headers: {},
+  trust: 'configured',
+  ...more,
+})
+
+/** How many of so many requests in a row go through. */
+const granted = (claim: ReturnType<typeof createClaims>, host: string, nowMs: number, tries = 100) =>
+  Array.from({ length: tries }, () => claim(host, nowMs)).filter((waitMs) => waitMs === 0).length
+
+test('sec-F7: five at once, then one a second, and a rested host has its five again', () => {
+  const claim = createClaims()
+  assert.is(granted(claim, 'a.test', 0), 5)
+  assert.is(granted(claim, 'a.test', 999), 0)
+  assert.is(granted(claim, 'a.test', 1_000), 1)
+  assert.is(granted(claim, 'a.test', 3_500), 2)
+  assert.is(granted(claim, 'a.test', 3_999), 0)
+  assert.is(granted(claim, 'a.test', 4_000), 1)
+  assert.is(granted(claim, 'a.test', 9_000), 5)
+  assert.is(granted(claim, 'a.test', 1_000_000), 5)
+})
+
+test('sec-F7: a refusal says how long to wait, and costs nothing', () => {
+  const claim = createClaims()
+  for (let i = 0; i < 5; i += 1) claim('a.test', 0)
+  assert.is(claim('a.test', 300), 700)
+  assert.is(claim('a.test', 300), 700)
+  assert.is(claim('a.test', 1_000), 0)
+})
+
+test('hosts do not wait for each other', () => {
+  const claim = createClaims()
+  assert.is(granted(claim, 'a.test', 0), 5)
+  assert.is(granted(claim, 'b.test', 0), 5)
+})
+
+test('a clock that is set back shuts no host out for longer than a burst takes', () => {
+  const claim = createClaims()
+  const laterMs = 3_600_000
+  assert.is(granted(claim, 'a.test', laterMs), 5)
+  assert.is(granted(claim, 'b.test', laterMs), 5)
+  assert.is(granted(claim, 'b.test', 0), 5)
+  assert.is(granted(claim, 'a.test', 0), 5)
+})
+
+test('strangers cannot fill the memory with names: too many hosts at a time are refused, and forgotten once rested', () => {
+  const claim = createClaims()
+  const grantedHosts = (nowMs: number) =>
+    Array.from({ length: 10_500 }, (_, i) => claim(`${i}.test`, nowMs)).filter((waitMs) => waitMs === 0)
+      .length
+  assert.is(grantedHosts(0), 10_000)
+  assert.is(claim('new.test', 999), 1_000)
+  assert.is(claim('0.test', 999), 0)
+  assert.is(claim('new.test', 2_500), 0)
+})
+
+/** A server that counts, and answers when told to. */
+async function startSlow(context: TestContext) {
+  const waiting: { path: string | undefined; response: ServerResponse }[] = []
+  let arrived: () => void = () => {}
+  const { url } = await startHttp(context, (request, response) => {
+    waiting.push({ path: request.url, response })
+    arrived()
+  })
+  const until = async (count: number) => {
+    while (waiting.length < count) await new Promise<void>((resolve) => (arrived = resolve))
+  }
+  return { url, waiting, until }
+}
+
+test('sec-F7: a thousand different paths at one host make at most ten requests in five seconds', async (context) => {
+  let hits = 0
+  const { url } = await startHttp(context, (_, response) => {
+    hits += 1
+    response.end()
+  })
+  let nowMs = 0
+  const polite = createPolite(controlHttp, () => nowMs)
+  for (let path = 0; path < 1_000; path += 1) {
+    nowMs = path * 5
+    const error = await polite(get(new URL(`/${path}`, url))).catch((error: unknown) => error)
+    if (!(error instanceof UpstreamError)) continue
+    assert.is(error.fault, 'unavailable')
+    assert.is(error.retryAfterSeconds, 1)
+  }
+  assert.ok(hits >= 8 && hits <= 10, `${hits} requests`)
+})
+
+test('sec-F7: the same document, asked for while it is on its way, is fetched once', async (context) => {
+  const { url, waiting, until } = await startSlow(context)
+  const polite = createPolite(controlHttp, () => 0)
+  const asked = Array.from({ length: 50 }, () => polite(get(new URL('/c.json', url))))
+  await until(1)
+  waiting[0]?.response.end('document')
+  const answers = await Promise.all(asked)
+  assert.equal([...new Set(answers.map(({ body }) => body.toString()))], ['document'])
+  assert.is(waiting.length, 1)
+
+  const again = polite(get(new URL('/c.json', url)))
+  await until(2)
+  waiting[1]?.response.end('newer')
+  assert.is((await again).body.toString(), 'newer')
+})
+
+test('whoever waits for the same document shares its failure too, and the next one asks again', async (context) => {
+  const { url, waiting, until } = await startSlow(context)
+  const polite = createPolite(controlHttp, () => 0)
+  const asked = [polite(get(url)), polite(get(url))].map((answer) => answer.catch((error: unknown) => error))
+  await until(1)
+  waiting[0]?.response.destroy()
+  for (const error of await Promise.all(asked)) assert.instance(error, UpstreamError)
+  const again = polite(get(url))
+  await until(2)
+  waiting[1]?.response.end()
+  assert.is((await again).status, 200)
+})
+
+test('requests that differ in more than the moment are not merged', async (context) => {
+  const { url, waiting, until } = await startSlow(context)
+  const polite = createPolite(controlHttp, () => 0)
+  const asked = [
+    polite(get(url)),
+    polite(get(url, { headers: { accept: 'application/json' } })),
+    polite(get(new URL('?other', url))),
+    polite(get(url, { method: 'POST', body: 'a' })),
+    polite(get(url, { method: 'POST', body: 'a' })),
+  ]
+  await until(5)
+  for (const { response } of waiting) response.end()
+  await Promise.all(asked)
+  const { fault } = (await polite(get(url)).catch((error: unknown) => error)) as UpstreamError
+  assert.is(fault, 'unavailable')
+})
+
+test.run()
