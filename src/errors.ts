@@ -27,16 +27,33 @@ export type OAuthErrorCode = keyof typeof OAUTH_STATUS
 
 export type LogDetail = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** A refusal in the words of OAuth. Written as JSON, as a redirect or as a page, depending on who asked. */
-export class OAuthError extends Error {
-  readonly code: OAuthErrorCode
+/** Everything that may be said of a refusal. The message is public: for a client's developer, or for the person at a page. */
+export abstract class GatewayError extends Error {
+  abstract readonly status: number
+  /** The `error` of a JSON answer. */
+  abstract readonly code: OAuthErrorCode
+  /** The heading, where it becomes a page. */
+  readonly title: string = 'This request cannot be used'
+  /** For the log only. */
   readonly detail: LogDetail
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(message: string, detail: LogDetail = {}, retryAfterSeconds?: number) {
+    super(message)
+    this.detail = detail
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** A refusal in the words of OAuth. Written as JSON, as a redirect or as a page, depending on who asked. */
+export class OAuthError extends GatewayError {
+  override readonly name: string = 'OAuthError'
+  override readonly title = 'This sign-in request cannot be used'
+  readonly code: OAuthErrorCode
 
   constructor(code: OAuthErrorCode, description: string, detail: LogDetail = {}) {
-    super(description)
-    this.name = 'OAuthError'
+    super(description, detail, code === 'temporarily_unavailable' ? 1 : undefined)
     this.code = code
-    this.detail = detail
   }
 
   get status(): number {
@@ -45,17 +62,16 @@ export class OAuthError extends Error {
 }
 
 /** A refusal that only a person in a browser can meet: rendered as a page, never as a redirect. */
-export class PageError extends Error {
+export class PageError extends GatewayError {
+  override readonly name = 'PageError'
+  override readonly title: string
+  readonly code = 'invalid_request'
   readonly status: number
-  readonly title: string
-  readonly detail: LogDetail
 
   constructor(status: number, title: string, message: string, detail: LogDetail = {}) {
-    super(message)
-    this.name = 'PageError'
+    super(message, detail)
     this.status = status
     this.title = title
-    this.detail = detail
   }
 }
 
@@ -73,35 +89,41 @@ export const UPSTREAM_STATUS = {
 export type UpstreamFault = keyof typeof UPSTREAM_STATUS
 
 /** The upstream's mistake or absence. `message` is public, so it names the route and never a host, header or body. */
-export class UpstreamError extends Error {
+export class UpstreamError extends GatewayError {
+  override readonly name = 'UpstreamError'
   readonly fault: UpstreamFault
-  readonly detail: LogDetail
-  readonly retryAfterSeconds: number | undefined
 
   constructor(fault: UpstreamFault, message: string, detail: LogDetail = {}, retryAfterSeconds?: number) {
-    super(message)
-    this.name = 'UpstreamError'
+    super(message, detail, retryAfterSeconds)
     this.fault = fault
-    this.detail = detail
-    this.retryAfterSeconds = retryAfterSeconds
   }
 
   get status(): number {
     return UPSTREAM_STATUS[this.fault]
   }
+
+  get code(): OAuthErrorCode {
+    return this.fault === 'unavailable' || this.fault === 'timeout' ? 'temporarily_unavailable' : 'server_error'
+  }
 }
 
 /** A refusal in plain HTTP terms on the MCP path (size, method, host, origin). */
-export class HttpError extends Error {
+export class HttpError extends GatewayError {
+  override readonly name = 'HttpError'
+  readonly code = 'invalid_request'
   readonly status: number
-  readonly detail: LogDetail
 
   constructor(status: number, message: string, detail: LogDetail = {}) {
-    super(message)
-    this.name = 'HttpError'
+    super(message, detail)
     this.status = status
-    this.detail = detail
   }
+}
+
+/** The gateway itself can't do it now: too much at once, or a broken part. Says nothing of the request. */
+export abstract class UnavailableError extends GatewayError {
+  override readonly title = 'The gateway cannot do this right now'
+  readonly status = 503
+  readonly code = 'temporarily_unavailable'
 }
 
 /** The person at screen 1 is not who they say, or must wait. The message is for the page. */

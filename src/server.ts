@@ -71,15 +71,19 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   })
 
   app.setNotFoundHandler((_request, reply) => send(reply, notFound()))
-  app.setErrorHandler((error, request, reply) => send(reply, failureReply(error, 'client', current(), deps, request.headers)))
+  app.setErrorHandler((error, request, reply) => send(reply, failureReply(error, failureContext('client', request))))
 
   async function answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const gateway = current()
     try {
       return send(reply, await endpoint.handle(endpointRequest(request), gateway, deps))
     } catch (error) {
-      return send(reply, failureReply(error, endpoint.audience, gateway, deps, request.headers))
+      return send(reply, failureReply(error, failureContext(endpoint.audience, request)))
     }
+  }
+
+  function failureContext(audience: Endpoint['audience'], { headers }: FastifyRequest) {
+    return { audience, brand: current().brand, headers, log: deps.log }
   }
 
   async function wellKnownOrNothing(request: FastifyRequest, gateway: Gateway): Promise<Reply> {

@@ -1,61 +1,54 @@
 // Errors of the OAuth endpoints as replies: a page for people, JSON for clients. What is not one of our own errors says
 // nothing to the outside and everything to the log.
 import type { IncomingHttpHeaders } from 'node:http'
-import { HttpError, OAuthError, PageError } from '../errors.ts'
+import { GatewayError, HttpError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
-import { PasswordsBusy } from '../login/password.ts'
+import type { Log } from '../ops/log.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
-import { type Message, messagePage } from '../pages/message.ts'
+import { messagePage } from '../pages/message.ts'
 import { htmlReply, jsonReply, type Reply } from '../reply.ts'
-import type { Deps, Endpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 
-const START_AGAIN = 'Go back to your client and connect again. If it keeps happening, tell whoever runs this gateway.'
-
-export function failureReply(
-  error: unknown,
-  audience: Endpoint['audience'],
-  gateway: Gateway | undefined,
-  { log }: Deps,
-  headers: IncomingHttpHeaders,
-): Reply {
-  const known = expected(error)
-  if (known === undefined) log.error('unexpected error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-  else log.info('request refused', { audience, status: known.status, error: known.code, reason: known.message, ...known.detail })
-  const { status, code, title, message } = known ?? UNEXPECTED
-  const retry = status === 503 ? { 'retry-after': '1' } : {}
-  if (audience === 'browser') return page(gateway, status, { title, text: message }, retry)
-  return jsonReply(status, { error: code, error_description: message }, { ...retry, ...basicChallenge(code, headers) })
+export interface FailureContext {
+  readonly audience: Endpoint['audience']
+  readonly brand: string
+  readonly headers: IncomingHttpHeaders
+  readonly log: Log
 }
 
-interface Known {
-  readonly status: number
-  readonly code: string
-  readonly title: string
-  readonly message: string
-  readonly detail?: OAuthError['detail']
+export function failureReply(thrown: unknown, context: FailureContext): Reply {
+  const error = asGatewayError(thrown, context.log)
+  const { status, code, message, detail } = error
+  context.log.info('request refused', { audience: context.audience, status, error: code, reason: message, ...detail })
+  const retry = retryAfter(error)
+  if (context.audience === 'browser') return page(error, context.brand, retry)
+  return jsonReply(status, { error: code, error_description: message }, { ...retry, ...basicChallenge(code, context.headers) })
 }
 
-const UNEXPECTED: Known = { status: 500, code: 'server_error', title: 'Something went wrong here', message: START_AGAIN }
-
-function expected(error: unknown): Known | undefined {
-  if (error instanceof OAuthError) {
-    const { status, code, message, detail } = error
-    return { status, code, title: 'This sign-in request cannot be used', message, detail }
-  }
-  if (error instanceof PageError) return { status: error.status, code: 'invalid_request', title: error.title, message: error.message, detail: error.detail }
-  if (error instanceof HttpError) return { status: error.status, code: 'invalid_request', title: 'This request cannot be used', message: error.message, detail: error.detail }
-  if (error instanceof PasswordsBusy) return { status: 503, code: 'temporarily_unavailable', title: 'Too many people are signing in', message: 'Try again in a moment.' }
-  // Fastify's own refusals: a body that is too large, or of no known length.
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
-  if (status >= 400 && status < 500) return { status, code: 'invalid_request', title: 'This request cannot be used', message: 'The request could not be read.' }
-  return undefined
+class Unexpected extends GatewayError {
+  override readonly title = 'Something went wrong here'
+  readonly status = 500
+  readonly code = 'server_error'
 }
 
-function page(gateway: Gateway | undefined, status: number, message: Message, headers: Readonly<Record<string, string>>): Reply {
+/** Our own errors as they are; the server framework's refusals by their status; everything else as a fault of ours, told to the log alone. */
+export function asGatewayError(thrown: unknown, log: Log): GatewayError {
+  if (thrown instanceof GatewayError) return thrown
+  const status = thrown instanceof Error && 'statusCode' in thrown ? Number(thrown.statusCode) : 500
+  if (status >= 400 && status < 500) return new HttpError(status, 'the request could not be read')
+  log.error('unexpected error', { error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) })
+  return new Unexpected('the gateway failed: its log says why')
+}
+
+export function retryAfter({ retryAfterSeconds }: GatewayError): Readonly<Record<string, string>> {
+  return retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
+}
+
+function page(error: GatewayError, brand: string, headers: Readonly<Record<string, string>>): Reply {
   // A 401 without a challenge is no HTTP answer for a browser.
-  const shown = status === 401 ? 400 : status
-  const text = { ...message, text: sentence(message.text) }
-  return htmlReply(shown, messagePage(gateway?.brand ?? 'MCP gateway', text), { ...PAGE_HEADERS, ...headers })
+  const status = error.status === 401 ? 400 : error.status
+  const html = messagePage(brand, { title: error.title, text: sentence(error.message) })
+  return htmlReply(status, html, { ...PAGE_HEADERS, ...headers })
 }
 
 /** RFC 6749 §5.2: who tried Basic is told that Basic is the scheme. */

@@ -1,18 +1,19 @@
 // The MCP path: one request of a client, checked, given the upstream's credentials, and relayed as it comes. The chain
 // reads top to bottom; a failure before the first byte is written as the client's own kind of error.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { HttpError, OAuthError, UpstreamError } from '../errors.ts'
+import { type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
 import { forward } from '../upstream/forward.ts'
 import { checkSingleHeaders, isStreamRequest, requestHeaders } from '../upstream/headers.ts'
-import { JSON_RPC_CODE, type JsonRpcCode, jsonRpcError, requestId } from '../upstream/json-rpc.ts'
+import { JSON_RPC_CODE, jsonRpcError, requestId } from '../upstream/json-rpc.ts'
 import type { Pools } from '../upstream/pools.ts'
 import { readBody } from '../upstream/read-body.ts'
 import type { ForwardOutcome, ResponseHead, Verdict } from '../upstream/relay.ts'
 import type { Caller, Credentials } from '../slots.ts'
 import { authenticate, challengeFor } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
+import { asGatewayError, retryAfter } from './failure.ts'
 
 const METHODS: ReadonlySet<string> = new Set(['POST', 'GET', 'DELETE'])
 
@@ -107,41 +108,35 @@ function checkRequest({ request, gateway }: McpExchange): void {
   }
 }
 
-interface Failure {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-function writeFailure({ request, response, deps, route }: McpExchange, error: unknown, body: Buffer | undefined): void {
-  const failure = failureOf(error, route, body)
-  const detail = error instanceof OAuthError || error instanceof HttpError || error instanceof UpstreamError ? error.detail : { error: String(error) }
-  deps.log[failure.status >= 500 ? 'warn' : 'info']('request failed', { route: route.name, method: request.method, status: failure.status, ...detail })
+function writeFailure({ request, response, deps, route }: McpExchange, thrown: unknown, body: Buffer | undefined): void {
+  const error = asGatewayError(thrown, deps.log)
+  const { status, detail } = error
+  const level = status >= 500 ? 'warn' : 'info'
+  deps.log[level]('request failed', { route: route.name, method: request.method, status, reason: error.message, ...detail })
   if (response.headersSent || response.destroyed) {
     response.destroy()
     return
   }
-  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...failure.headers }
-  // What is left of an unread body can't be told from a next request, so the connection ends with the answer.
-  response.writeHead(failure.status, request.complete ? headers : { ...headers, connection: 'close' }).end(failure.body)
+  const headers = {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...retryAfter(error),
+    ...challengeHeader(error, route),
+    // What is left of an unread body can't be told from a next request, so the connection ends with the answer.
+    ...(!request.complete && { connection: 'close' }),
+  }
+  response.writeHead(status, headers).end(failureBody(error, body))
 }
 
-function failureOf(error: unknown, route: Route, body: Buffer | undefined): Failure {
-  if (error instanceof OAuthError) {
-    const challenge = challengeFor(error, route)
-    return { status: error.status, headers: challenge === undefined ? {} : { 'www-authenticate': challenge }, body: JSON.stringify({ error: error.code, error_description: error.message }) }
-  }
-  if (error instanceof UpstreamError) {
-    const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }
-    return { status: error.status, headers: retry, body: rpcError(body, JSON_RPC_CODE.internal_error, error.message) }
-  }
-  if (error instanceof HttpError) {
-    return { status: error.status, body: rpcError(body, JSON_RPC_CODE.invalid_request, error.message) }
-  }
-  return { status: 500, body: rpcError(body, JSON_RPC_CODE.internal_error, 'the gateway failed; its log says why') }
+function challengeHeader(error: GatewayError, route: Route): Readonly<Record<string, string>> {
+  const challenge = error instanceof OAuthError ? challengeFor(error, route) : undefined
+  return challenge === undefined ? {} : { 'www-authenticate': challenge }
 }
 
-/** Carries the request's id, so that the call fails at once instead of timing out in the client (spec-P6). */
-function rpcError(body: Buffer | undefined, code: JsonRpcCode, message: string): string {
-  return jsonRpcError(body === undefined ? null : requestId(body), code, message)
+/** OAuth's refusals in OAuth's form; all others carry the request's id, so that the call fails at once instead of timing out in the client (spec-P6). */
+function failureBody(error: GatewayError, body: Buffer | undefined): string {
+  if (error instanceof OAuthError) return JSON.stringify({ error: error.code, error_description: error.message })
+  const code = error instanceof HttpError ? JSON_RPC_CODE.invalid_request : JSON_RPC_CODE.internal_error
+  return jsonRpcError(body === undefined ? null : requestId(body), code, error.message)
 }

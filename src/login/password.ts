@@ -1,5 +1,6 @@
 // Argon2id password hashes in PHC form, with a bound on how many are computed at once. Knows no users and no pages.
 import { hash, verify } from '@node-rs/argon2'
+import { UnavailableError } from '../errors.ts'
 
 /** What OWASP asks of Argon2id, the library's default algorithm: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const
@@ -15,11 +16,12 @@ export const MAX_PASSWORD_BYTES = 1024
 const DECOY =
   '$argon2id$v=19$m=19456,t=2,p=1$GUvH5s9uAIs5xZ6KvErB6A$oaCE6y8tmCpS5+iuS6E2xrTrbLLPlP66KktLG2pZAZ4'
 
-/** Too many passwords are being checked. Answer 503 and ask to try again. */
-export class PasswordsBusy extends Error {
+/** Too many passwords are being checked. */
+export class PasswordsBusy extends UnavailableError {
+  override readonly name = 'PasswordsBusy'
+
   constructor() {
-    super('too many passwords are being checked at once')
-    this.name = 'PasswordsBusy'
+    super('too many people are signing in at once: try again in a moment', {}, 1)
   }
 }
 
