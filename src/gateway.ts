@@ -2,7 +2,7 @@
 import { buildAuth } from './auth/index.ts'
 import type { AuthDeps } from './auth/context.ts'
 import { upstreamServers } from './auth/servers.ts'
-import type { AccessConfig, Config, LimitsConfig, RouteConfig, TimeoutsConfig, TokensConfig } from './config/types.ts'
+import type { AccessConfig, Config, LimitsConfig, RouteConfig, StaticClient, TimeoutsConfig, TokensConfig } from './config/types.ts'
 import { type CookieNames, cookieNames } from './cookies.ts'
 import { authorizationServerMetadata, protectedResourceMetadata } from './oauth/metadata.ts'
 import { canonicalResource } from './oauth/resource.ts'
@@ -36,6 +36,7 @@ export interface Gateway {
   readonly tokens: TokensConfig
   readonly drainTimeoutMs: number
   readonly registration: Config['clients']['registration']
+  readonly staticClients: ReadonlyMap<string, StaticClient>
   readonly site: SiteRules
   readonly logins: readonly Login[]
   readonly cookies: CookieNames
@@ -75,6 +76,7 @@ export function buildGateway({ generation, config, publicUrl, logins, deps }: Ga
     tokens: config.tokens,
     drainTimeoutMs: config.server.drain_timeout_ms,
     registration: config.clients.registration,
+    staticClients: new Map(Object.entries(config.clients.static)),
     site: {
       issuer,
       allowedOrigins: new Set(config.server.allowed_origins),

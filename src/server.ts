@@ -40,10 +40,10 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   app.removeAllContentTypeParsers()
 
   app.addHook('onRequest', async (request, reply) => {
-    const path = pathOf(request)
-    if (path !== undefined && CANONICAL_PATH.test(path)) return
+    const refusal = refusalOf(request)
+    if (refusal === undefined) return
     reply.header('connection', 'close')
-    return send(reply, path === undefined ? jsonReply(400, { error: 'invalid_request' }) : notFound())
+    return send(reply, refusal)
   })
 
   app.register(async (forms) => {
@@ -91,6 +91,18 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   }
 
   return app
+}
+
+/** What no endpoint may see. The connection ends with it: what follows on it may be part of it. */
+function refusalOf(request: FastifyRequest): Reply | undefined {
+  const path = pathOf(request)
+  if (path === undefined || hasFaultyFraming(request)) return jsonReply(400, { error: 'invalid_request' })
+  return CANONICAL_PATH.test(path) ? undefined : notFound()
+}
+
+/** HTTP/1.0 knows no chunks: a proxy before us may have seen the end of this request elsewhere (RFC 9112 §6.1, sec-P11). */
+function hasFaultyFraming({ raw: { httpVersionMinor, headers } }: FastifyRequest): boolean {
+  return httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined
 }
 
 /** The path as it was sent. Undefined for absolute-form targets: `http://evil/x` must never be taken for a path (sec-P6). */

@@ -3,7 +3,13 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, visit } from 'yaml'
 import { type Fault, fault, MAX_DEPTH } from './fault.ts'
 
+/** Following an alias costs a walk through the document. */
+const MAX_ALIASES = 1000
+
 export function structuralFaults(document: Document): Fault[] {
+  if (countAliases(document) > MAX_ALIASES) {
+    return [fault('alias', `more than ${MAX_ALIASES} aliases`, 0, 'Write the values out.')]
+  }
   const faults: (Fault | undefined)[] = [directiveFault(document)]
   visit(document, {
     Node: (_, node, path) => {
@@ -16,6 +22,16 @@ export function structuralFaults(document: Document): Fault[] {
   const found = faults.filter((one) => one !== undefined)
   // Depth is measured through aliases, which have to be sound for that.
   return found.length === 0 ? depthFault(document) : found
+}
+
+function countAliases(document: Document): number {
+  let count = 0
+  visit(document, {
+    Alias: () => {
+      count += 1
+    },
+  })
+  return count
 }
 
 function directiveFault({ directives }: Document): Fault | undefined {

@@ -165,7 +165,34 @@ export interface TokensConfig {
  * Which MCP clients may ask for access, and how they make themselves known.
  */
 export interface ClientsConfig {
+  /**
+   * Clients that the configuration knows, by client_id. They need no registration.
+   */
+  readonly static: {
+    readonly [k: string]: StaticClient
+  }
   readonly registration: RegistrationConfig
+}
+/**
+ * One client that the configuration knows, in the names of RFC 7591.
+ */
+export interface StaticClient {
+  /**
+   * Name shown on the consent page. Default: the client_id.
+   */
+  readonly client_name?: string
+  /**
+   * The client's secret, sent as client_secret_basic or client_secret_post. Left out: a public client.
+   */
+  readonly client_secret?: string
+  /**
+   * Where the client may be sent back to: https, http on loopback (any port matches), or a scheme of registration.redirect_schemes.
+   */
+  readonly redirect_uris: readonly string[]
+  /**
+   * Whether the client may introspect every token, not only its own (RFC 7662). Needs a client_secret.
+   */
+  readonly introspect: boolean
 }
 /**
  * Dynamic client registration (RFC 7591).
@@ -185,21 +212,21 @@ export interface RegistrationConfig {
  */
 export interface AuthorizationServerConfig {
   /**
-   * Issuer identifier. When given, an `iss` in the upstream's answer must equal it (RFC 9207).
+   * Issuer identifier. Without endpoints, the server's metadata is looked up there (RFC 8414), and without client_id the gateway registers itself (RFC 7591). An `iss` in the upstream's answer must equal it (RFC 9207).
    */
   readonly issuer?: string
   /**
-   * Where browsers are sent to sign in at the upstream.
+   * Where browsers are sent to sign in at the upstream. Left out: looked up.
    */
-  readonly authorization_endpoint: string
+  readonly authorization_endpoint?: string
   /**
-   * Where the gateway redeems codes and refreshes tokens.
+   * Where the gateway redeems codes and refreshes tokens. Left out: looked up.
    */
-  readonly token_endpoint: string
+  readonly token_endpoint?: string
   /**
-   * The gateway's client identifier at this authorization server.
+   * The gateway's client identifier at this authorization server. Left out: the gateway registers itself.
    */
-  readonly client_id: string
+  readonly client_id?: string
   /**
    * The gateway's client secret. Leave it out for a public client.
    */
@@ -302,15 +329,15 @@ export interface AuthorizationCodeAuth {
    */
   readonly type: 'authorization_code'
   /**
-   * Name of an entry under `authorization_servers`, or its fields written here.
+   * Name of an entry under `authorization_servers`, or its fields written here. Left out: the upstream is asked (RFC 9728), and the gateway registers itself where it points to.
    */
-  readonly authorization_server: string | AuthorizationServerConfig
+  readonly authorization_server?: string | AuthorizationServerConfig
   /**
-   * Scope to ask the upstream for, space separated (RFC 6749 §3.3).
+   * Scope to ask the upstream for, space separated (RFC 6749 §3.3). Left out: what the upstream says it needs, if it does.
    */
   readonly scope?: string
   /**
-   * The `resource` (RFC 8707) sent to the upstream's authorization server, or none to send none. Default: the upstream's url.
+   * The `resource` (RFC 8707) sent to the upstream's authorization server, or none to send none. Default: what the upstream's metadata names, else its url.
    */
   readonly resource?: string
 }

@@ -33,7 +33,7 @@ export const authorize: Handle = async (request, gateway, deps) => {
 }
 
 function knownClient(parameters: Parameters, gateway: Gateway, { sealer }: Deps): Client {
-  const client = findClient(required(parameters, 'client_id'), sealer, gateway.issuer)
+  const client = findClient(required(parameters, 'client_id'), gateway, sealer)
   if (client !== undefined) return client
   throw new PageError(
     400,

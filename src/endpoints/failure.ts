@@ -2,7 +2,6 @@
 // nothing to the outside and everything to the log.
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError, HttpError } from '../errors.ts'
-import type { Gateway } from '../gateway.ts'
 import type { Log } from '../ops/log.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { messagePage } from '../pages/message.ts'

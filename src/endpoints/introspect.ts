@@ -16,7 +16,7 @@ import { findGrant } from './grants.ts'
 export const introspect: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters = parseParameters(body)
-  const client = authenticateClient(headers.authorization, parameters, deps.sealer, gateway.issuer)
+  const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
   const token = required(parameters, 'token')
   const presented = parseToken('access', token) ?? parseToken('refresh', token)
   const grant = presented && (await findGrant(presented, deps))?.value

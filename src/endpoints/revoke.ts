@@ -15,7 +15,7 @@ const MAX_ATTEMPTS = 50
 export const revoke: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters: Parameters = parseParameters(body)
-  const client = authenticateClient(headers.authorization, parameters, deps.sealer, gateway.issuer)
+  const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
   const token = required(parameters, 'token')
   // `token_type_hint` is not needed: our tokens say what they are.
   const presented = parseToken('refresh', token) ?? parseToken('access', token)

@@ -50,7 +50,7 @@ const MAX_ATTEMPTS = 50
 export const token: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters = parseParameters(body)
-  const client = authenticateClient(headers.authorization, parameters, deps.sealer, gateway.issuer)
+  const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
   const grantType = GRANT_TYPES.get(required(parameters, 'grant_type'))
   if (grantType === undefined) {
     throw new OAuthError('unsupported_grant_type', `grant_type must be one of ${[...GRANT_TYPES.keys()].join(', ')}`)

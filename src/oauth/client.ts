@@ -4,21 +4,54 @@ import type { Sealer } from '../store/seal.ts'
 import type { ClientAuthMethod } from './metadata.ts'
 import type { Parameters } from './parameters.ts'
 import { isClientSecret, openClientId } from './registration.ts'
+import { hashToken, sameHash } from './tokens.ts'
 
 export interface Client {
   readonly id: string
   /** What the client calls itself. Unverified: whoever registers may claim any name. */
   readonly name: string | undefined
   readonly redirectUris: readonly string[]
-  readonly authMethod: ClientAuthMethod
+  readonly authMethods: readonly ClientAuthMethod[]
+  readonly isSecret: (secret: string) => boolean
   /** Trusted by the configuration to ask about every token, not only its own (RFC 7662). */
   readonly introspectsAll: boolean
 }
 
+/** A client that the configuration knows, in its words (RFC 7591). */
+export interface StaticClient {
+  readonly client_name?: string
+  readonly client_secret?: string
+  readonly redirect_uris: readonly string[]
+  readonly introspect: boolean
+}
+
+/** Where clients are looked up. */
+export interface ClientDirectory {
+  readonly issuer: string
+  readonly staticClients: ReadonlyMap<string, StaticClient>
+}
+
 /** Undefined: this gateway does not know the client. */
-export function findClient(clientId: string, sealer: Sealer, issuer: string): Client | undefined {
+export function findClient(clientId: string, { issuer, staticClients }: ClientDirectory, sealer: Sealer): Client | undefined {
+  const known = staticClients.get(clientId)
+  if (known !== undefined) return describeStatic(clientId, known)
   const registered = openClientId(sealer, issuer, clientId)
-  return registered && { id: clientId, ...registered, introspectsAll: false }
+  if (registered === undefined) return undefined
+  const { name, redirectUris, authMethod } = registered
+  const isSecret = (secret: string) => isClientSecret(sealer, clientId, secret)
+  return { id: clientId, name, redirectUris, authMethods: [authMethod], isSecret, introspectsAll: false }
+}
+
+function describeStatic(id: string, client: StaticClient): Client {
+  const { client_secret: secret = '', client_name: name = id, redirect_uris: redirectUris, introspect } = client
+  return {
+    id,
+    name,
+    redirectUris,
+    authMethods: secret === '' ? ['none'] : ['client_secret_basic', 'client_secret_post'],
+    isSecret: (presented) => secret !== '' && sameHash(hashToken(presented), hashToken(secret)),
+    introspectsAll: introspect,
+  }
 }
 
 /** Client credentials as presented (RFC 6749 §2.3.1). */
@@ -35,18 +68,16 @@ interface PresentedCredentials {
 export function authenticateClient(
   authorization: string | undefined,
   parameters: Parameters,
+  directory: ClientDirectory,
   sealer: Sealer,
-  issuer: string,
 ): Client {
-  const presented = presentedCredentials(authorization, parameters)
-  const client = findClient(presented.clientId, sealer, issuer)
+  const { method, clientId, secret } = presentedCredentials(authorization, parameters)
+  const client = findClient(clientId, directory, sealer)
   if (client === undefined) throw new OAuthError('invalid_client', 'unknown client: register again')
-  if (client.authMethod !== presented.method) {
-    throw new OAuthError('invalid_client', `this client registered ${client.authMethod}`, { presented: presented.method })
+  if (!client.authMethods.includes(method)) {
+    throw new OAuthError('invalid_client', `this client authenticates with ${client.authMethods.join(' or ')}`, { presented: method })
   }
-  if (presented.secret !== undefined && !isClientSecret(sealer, client.id, presented.secret)) {
-    throw new OAuthError('invalid_client', 'the client secret is wrong')
-  }
+  if (secret !== undefined && !client.isSecret(secret)) throw new OAuthError('invalid_client', 'the client secret is wrong')
   return client
 }
 

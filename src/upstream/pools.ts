@@ -1,7 +1,7 @@
 // The connections to upstreams. Calls and event streams never share a pool: undici walks a pool's connections to find
 // a free one, so thousands of open streams would slow every call (measured: to a third). It knows nothing of routes.
 import { type Dispatcher, Pool } from 'undici'
-import { UpstreamError } from '../errors.ts'
+import { upstreamFault } from './fault.ts'
 
 /**
  * Connections that no answer keeps are closed after this, unless the server names its own `Keep-Alive: timeout`.
@@ -21,7 +21,7 @@ export interface Pools {
   dispatcher(url: URL, options: ConnectOptions, isStream: boolean): Dispatcher
   /** Closes an origin's idle connections now and the others as their answers end. A later request opens new ones. */
   retire(origin: string): Promise<void>
-  /** `retire` for every origin; nothing is opened any more. */
+  /** Retires every origin and opens nothing more. Resolves when the last answer has ended, of retired origins too. */
   close(): Promise<void>
 }
 
@@ -32,6 +32,7 @@ interface Entry extends ConnectOptions {
 
 export function createPools({ keepAliveMs = KEEP_ALIVE_MS } = {}): Pools {
   const entries = new Map<string, Entry[]>()
+  const draining = new Set<Promise<unknown>>()
   let closed = false
 
   function open(origin: string, options: ConnectOptions): Entry {
@@ -47,12 +48,15 @@ export function createPools({ keepAliveMs = KEEP_ALIVE_MS } = {}): Pools {
   async function retire(origin: string): Promise<void> {
     const retired = entries.get(origin) ?? []
     entries.delete(origin)
-    await Promise.all(retired.flatMap(({ calls, streams }) => [calls.close(), streams.close()]))
+    const drained = Promise.all(retired.flatMap(({ calls, streams }) => [calls.close(), streams.close()]))
+    draining.add(drained)
+    await drained
+    draining.delete(drained)
   }
 
   return {
     dispatcher({ origin }, options, isStream) {
-      if (closed) throw new UpstreamError('unavailable', 'the gateway is shutting down')
+      if (closed) throw upstreamFault('unavailable')
       const known = entries
         .get(origin)
         ?.find((entry) => entry.connectMs === options.connectMs && entry.ca === options.ca)
@@ -62,7 +66,8 @@ export function createPools({ keepAliveMs = KEEP_ALIVE_MS } = {}): Pools {
     retire,
     async close() {
       closed = true
-      await Promise.all([...entries.keys()].map(retire))
+      for (const origin of entries.keys()) void retire(origin)
+      await Promise.all(draining)
     },
   }
 }

@@ -2,7 +2,6 @@
 // seen nothing), `relaying`, `over`. Only `pending` may end in an error; later failures cut the client's connection.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
-import type { UpstreamFault } from '../errors.ts'
 import { faultOf, upstreamFault } from './fault.ts'
 import { isEventStream, isMcpBody, responseHeaders } from './headers.ts'
 import { JSON_RPC_CODE, jsonRpcError, requestId } from './json-rpc.ts'
@@ -111,6 +110,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #judge(): void {
+    const { status, headers } = this.#head
     let verdict: Verdict
     try {
       verdict = this.#options.onResponseHead?.(this.#head) ?? 'pass'
@@ -119,7 +119,7 @@ export class Relay implements Dispatcher.DispatchHandler {
       return
     }
     if (verdict === 'stop') this.#stop()
-    else if (isMcpBody(this.#head.headers)) this.#begin()
+    else if (status !== 204 && isMcpBody(headers)) this.#begin()
     else this.#withhold()
   }
 
@@ -188,7 +188,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#cancel()
   }
 
-  #refuse(fault: UpstreamFault): void {
+  #refuse(fault: 'redirected' | 'bad_response' | 'timeout'): void {
     this.#fail(upstreamFault(fault, { status: this.#head.status }))
   }
 

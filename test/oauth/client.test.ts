@@ -13,6 +13,8 @@ const test = suite('oauth/client')
 const ISSUER = 'https://gw.example'
 const sealer = createSealer(randomKeyring())
 
+const directory = { issuer: ISSUER, staticClients: new Map() }
+
 const register = (authMethod: ClientAuthMethod) => {
   const metadata = { redirectUris: ['https://a.example/cb'], name: 'A', authMethod, issuedAtSeconds: 0 }
   const id = sealClientId(sealer, ISSUER, metadata)
@@ -27,7 +29,7 @@ const basicHeader = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:
 const authenticate = (authorization: string | undefined, fields: Record<string, string> = {}): string => {
   try {
     const parameters = parseParameters(new URLSearchParams(fields).toString())
-    return authenticateClient(authorization, parameters, sealer, ISSUER).id
+    return authenticateClient(authorization, parameters, directory, sealer).id
   } catch (error) {
     if (error instanceof OAuthError) return error.code
     throw error
@@ -88,9 +90,9 @@ test('two ways to authenticate at once are invalid_request (RFC 6749 §2.3)', ()
 })
 
 test('a client is known by what it registered, under this issuer only', () => {
-  assert.equal(findClient(open.id, sealer, ISSUER)?.redirectUris, ['https://a.example/cb'])
-  assert.is(findClient(open.id, sealer, 'https://other.example'), undefined)
-  assert.is(findClient('https://client.example/metadata.json', sealer, ISSUER), undefined)
+  assert.equal(findClient(open.id, directory, sealer)?.redirectUris, ['https://a.example/cb'])
+  assert.is(findClient(open.id, { ...directory, issuer: 'https://other.example' }, sealer), undefined)
+  assert.is(findClient('https://client.example/metadata.json', directory, sealer), undefined)
 })
 
 test.run()

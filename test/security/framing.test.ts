@@ -129,16 +129,11 @@ const VECTORS: Record<string, Vector> = {
   },
   'a DELETE with a body': { method: 'DELETE', headers: 'Content-Length: 5\r\n', body: (next) => next },
   'a space in the target': { target: '/github /x', headers: 'Content-Length: 0\r\n', body: (next) => next },
-  'Expect twice': {
-    headers: 'Expect: 100-continue\r\nExpect: 200-ok\r\nContent-Length: 0\r\n',
-    body: (next) => next,
-  },
 }
 
 test('sec-P11: of ambiguous framing the upstream sees one request at most, and never the hidden one', async (context) => {
   const world = await startWorld(context)
   const { tokens } = await obtainTokens({ client: await Client.register(world.url) })
-  const outcomes: Record<string, string> = {}
   for (const [
     label,
     { method = 'POST', target = '/github', version = '1.1', headers, body, end = '\r\n' },
@@ -167,7 +162,6 @@ test('sec-P11: of ambiguous framing the upstream sees one request at most, and n
       assert.not.match(request.body, 'X-Smuggled', label)
       assert.is(request.headers['transfer-encoding'], undefined, label)
     }
-    outcomes[label] = answer?.statusLine ?? 'reset'
     assert.ok(
       answer === undefined || answer.raw === '' || /^HTTP\/1\.1 (4\d\d|505) /.test(answer.statusLine),
       `${label}: ${answer?.statusLine}`,
@@ -175,7 +169,6 @@ test('sec-P11: of ambiguous framing the upstream sees one request at most, and n
     const answers = answer?.raw.match(/HTTP\/1\.1 \d{3} /g) ?? []
     assert.ok(answers.length <= 1, `${label}: ${answers.length} answers`)
   }
-  context.after(() => process.env.SHOW && console.log(outcomes))
   await stillWorks(world)
 })
 

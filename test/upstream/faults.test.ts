@@ -134,6 +134,19 @@ test('a TLS handshake that never ends is a 504', async (context) => {
   assert.is((await call(front.url, { body: PING })).status, 504)
 })
 
+test("a request that cannot be written is our fault, not the upstream's, and does not show its secret", async (context) => {
+  let connections = 0
+  const upstream = await startRaw(context, () => {
+    connections += 1
+  })
+  const front = await startFront(context, upstream.url, { credentials: { 'x-api-key': 'canary\r\nx: y' } })
+  assert.is((await call(front.url, { body: PING })).status, 500)
+  const [broken] = front.outcomes
+  assert.ok(broken instanceof Error && !(broken instanceof UpstreamError))
+  assert.not.match(broken.stack ?? '', /canary/)
+  assert.is(connections, 0)
+})
+
 test('a connection closed or broken without an answer is a 502, and the POST was sent once', async (context) => {
   const endings = [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]
   for (const ending of endings) {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -81,20 +81,31 @@ test('retiring an unknown origin, or another one, harms nobody', async (context)
   assert.is(upstream.connections[0]?.port, upstream.connections[1]?.port)
 })
 
-test('close waits for what is in flight and then opens nothing more', async (context) => {
-  const upstream = await upstreamOf(context)
+test('close waits for what is in flight, retired or not, and opens nothing more', async (context) => {
+  const [upstream, retired] = [await upstreamOf(context), await upstreamOf(context)]
   const pools = createPools()
-  const front = await startFront(context, upstream.url, { pools })
-  const stream = await open(front.url, { method: 'GET' })
-  const closed = pools.close()
-  const refused = await call(front.url, { body: '{}' })
-  assert.is(refused.status, 503)
-  assert.instance(front.outcomes[0], UpstreamError)
-  upstream.streams[0]?.end('data: bye\n\n')
-  const [chunk] = (await once(stream, 'data')) as [Buffer]
-  assert.is(chunk.toString(), 'data: bye\n\n')
+  const fronts = [
+    await startFront(context, upstream.url, { pools }),
+    await startFront(context, retired.url, { pools }),
+  ]
+  const streams = await Promise.all(fronts.map(({ url }) => open(url, { method: 'GET' })))
+  void pools.retire(retired.url.origin)
+  let isClosed = false
+  const closed = pools.close().then(() => {
+    isClosed = true
+  })
+  for (const { url, outcomes } of fronts) {
+    assert.is((await call(url, { body: '{}' })).status, 503)
+    assert.instance(outcomes[0], UpstreamError)
+  }
+  for (const [index, { streams: open }] of [upstream, retired].entries()) {
+    assert.not.ok(isClosed)
+    open[0]?.end('data: bye\n\n')
+    const [chunk] = (await once(streams[index] as IncomingMessage, 'data')) as [Buffer]
+    assert.is(chunk.toString(), 'data: bye\n\n')
+  }
   await closed
-  assert.is(upstream.connections.length, 1)
+  assert.is(upstream.connections.length + retired.connections.length, 2)
 })
 
 test('an idle connection is closed after its time, and sooner than a server that names its own', async (context) => {

@@ -1,6 +1,7 @@
 // Rules about upstream authorization servers: references, callbacks, client authentication.
 import { didYouMean } from '../suggest.ts'
-import { authorizationCodeRoutes, isPlainHttp, type Rule, serversOf } from './rule.ts'
+import { childPointer } from '../pointer.ts'
+import { authorizationCodeRoutes, type Facts, isPlainHttp, type Rule, serversOf } from './rule.ts'
 
 const unknownServer: Rule = {
   id: 'reference/authorization-server',
@@ -36,18 +37,43 @@ const callbackClash: Rule = {
   severity: 'error',
   *check(facts) {
     const owners = new Map<string, string>()
-    for (const { id, pointer, server } of serversOf(facts)) {
-      const path = server.callback ?? `/upstream/callback/${id}`
+    for (const { id, pointer, callback } of callbacksOf(facts)) {
+      const path = callback ?? `/upstream/callback/${id}`
       const owner = owners.get(path)
       if (owner === undefined) owners.set(path, pointer)
       else {
-        const at = server.callback === undefined ? pointer : `${pointer}/callback`
         const message = `the callback ${path} is already taken (${facts.place(owner)})`
-        const hint =
-          server.callback === undefined
-            ? 'Rename the route or the authorization server.'
-            : 'Only one can have it.'
-        yield { pointer: at, at: server.callback === undefined ? 'key' : 'value', message, hint }
+        yield callback === undefined
+          ? { pointer, at: 'key', message, hint: 'Rename the route or the authorization server.' }
+          : { pointer: `${pointer}/callback`, message, hint: 'Only one can have it.' }
+      }
+    }
+  },
+}
+
+function callbacksOf(facts: Facts): { readonly id: string; readonly pointer: string; readonly callback: string | undefined }[] {
+  const written = serversOf(facts).map(({ id, pointer, server }) => ({ id, pointer, callback: server.callback }))
+  const discovered = authorizationCodeRoutes(facts)
+    .filter(({ auth }) => auth.authorization_server === undefined)
+    .map(({ name }) => ({ id: name, pointer: childPointer('/routes', name), callback: undefined }))
+  return [...written, ...discovered]
+}
+
+/** Endpoints come as a pair and with a client; without them an issuer is needed to look them up at. */
+const incomplete: Rule = {
+  id: 'authorization-server/incomplete',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, server } of serversOf(facts)) {
+      const { issuer, authorization_endpoint: authorize, token_endpoint: token, client_id: client } = server
+      const complete = authorize !== undefined && token !== undefined && client !== undefined
+      const lookedUp = issuer !== undefined && authorize === undefined && token === undefined
+      if (!complete && !lookedUp) {
+        const message = 'it cannot be reached like this'
+        const hint = 'Write issuer, or authorization_endpoint, token_endpoint and client_id.'
+        yield { pointer, at: 'key', message, hint }
+      } else if (client === undefined && server.client_secret !== undefined) {
+        yield { pointer: `${pointer}/client_secret`, message: 'a client_secret belongs to a client_id', hint: 'Add client_id.' }
       }
     }
   },
@@ -125,7 +151,7 @@ const plainTokenEndpoint: Rule = {
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
       const at = `${pointer}/token_endpoint`
-      if (!facts.known(at) || !isPlainHttp(server.token_endpoint)) continue
+      if (server.token_endpoint === undefined || !facts.known(at) || !isPlainHttp(server.token_endpoint)) continue
       yield { pointer: at, message: 'codes and tokens cross the network unencrypted', hint: 'Use https.' }
     }
   },
@@ -135,6 +161,7 @@ export const authorizationServerRules = [
   unknownServer,
   unusedServer,
   callbackClash,
+  incomplete,
   secretAndMethod,
   authorizationParameters,
   issuerShape,

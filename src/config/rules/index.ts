@@ -2,6 +2,7 @@
 import { isWithin } from '../pointer.ts'
 import type { Finding } from '../problem.ts'
 import { authorizationServerRules } from './authorization-servers.ts'
+import { clientRules } from './clients.ts'
 import { lifetimeRules } from './lifetimes.ts'
 import { routeRules } from './routes.ts'
 import type { Facts, Rule } from './rule.ts'
@@ -13,6 +14,7 @@ export const rules: readonly Rule[] = [
   ...routeRules,
   ...authorizationServerRules,
   ...upstreamRules,
+  ...clientRules,
   ...lifetimeRules,
 ]
 

@@ -53,10 +53,8 @@ export function serversOf(facts: Facts): PlacedServer[] {
     pointer: childPointer('/authorization_servers', id),
     server,
   }))
-  const inline = authorizationCodeRoutes(facts).flatMap(({ name, pointer, auth }) =>
-    typeof auth.authorization_server === 'string'
-      ? []
-      : [{ id: name, pointer, server: auth.authorization_server }],
+  const inline = authorizationCodeRoutes(facts).flatMap(({ name, pointer, auth: { authorization_server: server } }) =>
+    typeof server === 'object' ? [{ id: name, pointer, server }] : [],
   )
   return [...named, ...inline]
 }
