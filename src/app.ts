@@ -3,11 +3,11 @@
 import type { FastifyInstance } from 'fastify'
 import { createLinks } from './auth/links.ts'
 import { createRefresh } from './auth/refresh.ts'
-import { loadConfig, type Loaded } from './config/load.ts'
+import { type Loaded, loadConfig } from './config/load.ts'
 import type { Config } from './config/types.ts'
-import { UpstreamError } from './errors.ts'
 import { forgetDepartedUsers } from './departed.ts'
 import type { Deps } from './endpoints/endpoint.ts'
+import { UpstreamError } from './errors.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
 import { buildLogins } from './login/index.ts'
 import { asUsers, type InitialUser, initialUser } from './login/initial-user.ts'
@@ -60,11 +60,15 @@ const LAST_ANSWERS_MS = 1_000
 export async function startApp({ source, env, stateFolder, log, now = Date.now }: AppOptions): Promise<App> {
   const load = (text: string): Loaded => loadConfig({ file: source.name, folder: source.folder, text, env })
   const first = load(source.text)
-  const paths = statePaths(stateFolder, first.config.store.type === 'embedded' ? first.config.store.path : undefined)
+  const paths = statePaths(
+    stateFolder,
+    first.config.store.type === 'embedded' ? first.config.store.path : undefined,
+  )
   const { store, sealer } = await openStore(first.config.store, paths, now)
   let gateway: Gateway | undefined
   const current = (): Gateway => {
-    if (gateway === undefined) throw new Error('a request arrived before the first configuration was compiled')
+    if (gateway === undefined)
+      throw new Error('a request arrived before the first configuration was compiled')
     return gateway
   }
   const streams = createStreams({ store, current, now })
@@ -80,9 +84,16 @@ export async function startApp({ source, env, stateFolder, log, now = Date.now }
   const port = await listen(server, first.config)
 
   function build({ config }: Loaded): Gateway {
-    const publicUrl = config.server.public_url ?? `${first.config.server.tls ? 'https' : 'http'}://localhost:${port}`
+    const publicUrl =
+      config.server.public_url ?? `${first.config.server.tls ? 'https' : 'http'}://localhost:${port}`
     const logins = buildLogins(config.login, firstUser && asUsers(firstUser), throttle)
-    return buildGateway({ generation: (gateway?.generation ?? 0) + 1, config, publicUrl, logins, deps: authDeps })
+    return buildGateway({
+      generation: (gateway?.generation ?? 0) + 1,
+      config,
+      publicUrl,
+      logins,
+      deps: authDeps,
+    })
   }
 
   gateway = build(first)
@@ -120,7 +131,11 @@ export async function startApp({ source, env, stateFolder, log, now = Date.now }
   }
 }
 
-async function initialUserOf({ login }: Config, env: AppOptions['env'], paths: StatePaths): Promise<InitialUser | undefined> {
+async function initialUserOf(
+  { login }: Config,
+  env: AppOptions['env'],
+  paths: StatePaths,
+): Promise<InitialUser | undefined> {
   return login.users === undefined && login.none === undefined ? initialUser(env, paths.password) : undefined
 }
 
@@ -136,14 +151,24 @@ function warmUp({ routes }: Gateway, log: Log): void {
   for (const { name, auth } of routes.values()) {
     auth.warmUp?.().catch((error: unknown) => {
       const detail = error instanceof UpstreamError ? error.detail : {}
-      log.warn('the upstream could not be looked up yet', { route: name, reason: error instanceof Error ? error.message : String(error), ...detail })
+      log.warn('the upstream could not be looked up yet', {
+        route: name,
+        reason: error instanceof Error ? error.message : String(error),
+        ...detail,
+      })
     })
   }
 }
 
 /** These are read once; the rest of the file takes effect all the same. */
 function warnOfRestart(running: Config, next: Config, log: Log): void {
-  const fixed = ({ server: { host, port, tls }, store, observability }: Config) => ({ 'server.host': host, 'server.port': port, 'server.tls': tls, store, observability })
+  const fixed = ({ server: { host, port, tls }, store, observability }: Config) => ({
+    'server.host': host,
+    'server.port': port,
+    'server.tls': tls,
+    store,
+    observability,
+  })
   const before = fixed(running)
   for (const [name, value] of Object.entries(fixed(next))) {
     const changed = JSON.stringify(value) !== JSON.stringify(before[name as keyof typeof before])

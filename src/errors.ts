@@ -103,7 +103,9 @@ export class UpstreamError extends GatewayError {
   }
 
   get code(): OAuthErrorCode {
-    return this.fault === 'unavailable' || this.fault === 'timeout' ? 'temporarily_unavailable' : 'server_error'
+    return this.fault === 'unavailable' || this.fault === 'timeout'
+      ? 'temporarily_unavailable'
+      : 'server_error'
   }
 }
 

@@ -1,8 +1,17 @@
 // One compiled configuration: what endpoints see of it. Built whole, never changed afterwards, thrown away whole. No I/O.
-import { buildAuth } from './auth/index.ts'
+
 import type { AuthDeps } from './auth/context.ts'
+import { buildAuth } from './auth/index.ts'
 import { upstreamServers } from './auth/servers.ts'
-import type { AccessConfig, Config, LimitsConfig, RouteConfig, StaticClient, TimeoutsConfig, TokensConfig } from './config/types.ts'
+import type {
+  AccessConfig,
+  Config,
+  LimitsConfig,
+  RouteConfig,
+  StaticClient,
+  TimeoutsConfig,
+  TokensConfig,
+} from './config/types.ts'
 import { type CookieNames, cookieNames } from './cookies.ts'
 import { authorizationServerMetadata, protectedResourceMetadata } from './oauth/metadata.ts'
 import { canonicalResource } from './oauth/resource.ts'
@@ -64,7 +73,10 @@ export function buildGateway({ generation, config, publicUrl, logins, deps }: Ga
   const issuer = publicUrl.replace(/\/$/, '')
   const serverFor = upstreamServers(config.authorization_servers, issuer)
   const routes = new Map(
-    Object.entries(config.routes).map(([name, route]) => [name, buildRoute(name, route, { issuer, serverFor, clientName: config.login.brand.name, deps })]),
+    Object.entries(config.routes).map(([name, route]) => [
+      name,
+      buildRoute(name, route, { issuer, serverFor, clientName: config.login.brand.name, deps }),
+    ]),
   )
   const byPath = new Map([...routes.values()].map((route) => [route.path, route]))
   const byResource = new Map([...routes.values()].map((route) => [canonicalResource(route.resource), route]))
@@ -99,7 +111,11 @@ interface RouteContext {
   readonly deps: AuthDeps
 }
 
-function buildRoute(name: string, route: RouteConfig, { issuer, serverFor, clientName, deps }: RouteContext): Route {
+function buildRoute(
+  name: string,
+  route: RouteConfig,
+  { issuer, serverFor, clientName, deps }: RouteContext,
+): Route {
   const upstream = new URL(route.upstream.url)
   return Object.freeze({
     name,
@@ -108,8 +124,17 @@ function buildRoute(name: string, route: RouteConfig, { issuer, serverFor, clien
     resource: issuer + route.path,
     resourceMetadata: issuer + WELL_KNOWN_RESOURCE + route.path,
     scopes: [routeScope(name)],
-    upstream: { url: upstream, headers: lowerCaseNames(route.upstream.headers), forwardHeaders: route.upstream.forward_headers },
-    auth: buildAuth(route.auth, { upstream, clientName, server: (reference) => serverFor(name, reference), deps }),
+    upstream: {
+      url: upstream,
+      headers: lowerCaseNames(route.upstream.headers),
+      forwardHeaders: route.upstream.forward_headers,
+    },
+    auth: buildAuth(route.auth, {
+      upstream,
+      clientName,
+      server: (reference) => serverFor(name, reference),
+      deps,
+    }),
     access: route.access,
     limits: route.limits,
     timeouts: route.timeouts,
@@ -122,12 +147,15 @@ function lowerCaseNames(headers: Readonly<Record<string, string>>): Readonly<Rec
 
 // Clients look for a route's document by path and, if they are older or stubborn, at the root (spec-D2, design §4).
 function documents(issuer: string, config: Config, routes: readonly Route[]): ReadonlyMap<string, string> {
-  const describe = ({ resource, title, scopes }: Route) => JSON.stringify(protectedResourceMetadata(issuer, { resource, name: title, scopes }))
+  const describe = ({ resource, title, scopes }: Route) =>
+    JSON.stringify(protectedResourceMetadata(issuer, { resource, name: title, scopes }))
   const [only, ...others] = routes
   const root =
     only !== undefined && others.length === 0
       ? describe(only)
-      : JSON.stringify(protectedResourceMetadata(issuer, { resource: issuer, name: config.login.brand.name, scopes: [] }))
+      : JSON.stringify(
+          protectedResourceMetadata(issuer, { resource: issuer, name: config.login.brand.name, scopes: [] }),
+        )
   const server = authorizationServerMetadata(issuer, { registration: config.clients.registration.enabled })
   return new Map([
     ...routes.map((route): [string, string] => [WELL_KNOWN_RESOURCE + route.path, describe(route)]),

@@ -9,7 +9,11 @@ export interface Reply {
 
 const NO_STORE = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
-export function jsonReply(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
+export function jsonReply(
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Reply {
   return {
     status,
     headers: { ...NO_STORE, 'content-type': 'application/json', ...headers },
@@ -20,9 +24,24 @@ export function jsonReply(status: number, value: unknown, headers: Readonly<Reco
 
 /** 303 always: a 307 would send the password on to the client (RFC 9700 §4.12). No Referer either, since our URLs carry state. */
 export function redirectReply(location: string, cookies: readonly string[] = []): Reply {
-  return { status: 303, headers: { ...NO_STORE, location, 'referrer-policy': 'no-referrer' }, cookies, body: '' }
+  return {
+    status: 303,
+    headers: { ...NO_STORE, location, 'referrer-policy': 'no-referrer' },
+    cookies,
+    body: '',
+  }
 }
 
-export function htmlReply(status: number, html: string, headers: Readonly<Record<string, string>>, cookies: readonly string[] = []): Reply {
-  return { status, headers: { ...NO_STORE, 'content-type': 'text/html; charset=utf-8', ...headers }, cookies, body: html }
+export function htmlReply(
+  status: number,
+  html: string,
+  headers: Readonly<Record<string, string>>,
+  cookies: readonly string[] = [],
+): Reply {
+  return {
+    status,
+    headers: { ...NO_STORE, 'content-type': 'text/html; charset=utf-8', ...headers },
+    cookies,
+    body: html,
+  }
 }

@@ -5,8 +5,8 @@ import { parseCookies } from './cookies.ts'
 import type { Deps, Endpoint, EndpointRequest } from './endpoints/endpoint.ts'
 import { failureReply } from './endpoints/failure.ts'
 import { ENDPOINTS } from './endpoints/index.ts'
-import { notFound, wellKnown } from './endpoints/metadata.ts'
 import { proxyMcp } from './endpoints/mcp.ts'
+import { notFound, wellKnown } from './endpoints/metadata.ts'
 import type { Gateway } from './gateway.ts'
 import { jsonReply, type Reply } from './reply.ts'
 import type { Pools } from './upstream/pools.ts'
@@ -23,7 +23,11 @@ export interface ServerInput {
 const MAX_FORM_BYTES = 64 * 1024
 
 /** Slow senders are cut off: Node's own defaults let them hold a socket for 85 s and more (sec-P14). */
-const SLOW_SENDERS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 } as const
+const SLOW_SENDERS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 2_000,
+} as const
 
 /** Letters that mean the same to every URL parser. With this, no `..`, `//`, `%2f`, `;` or `\` reaches a comparison (sec-P6, sec-P7). */
 const CANONICAL_PATH = /^(?:\/|(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+\/?)$/
@@ -71,9 +75,15 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   })
 
   app.setNotFoundHandler((_request, reply) => send(reply, notFound()))
-  app.setErrorHandler((error, request, reply) => send(reply, failureReply(error, failureContext('client', request))))
+  app.setErrorHandler((error, request, reply) =>
+    send(reply, failureReply(error, failureContext('client', request))),
+  )
 
-  async function answer(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function answer(
+    endpoint: Endpoint,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
     const gateway = current()
     try {
       return send(reply, await endpoint.handle(endpointRequest(request), gateway, deps))

@@ -39,11 +39,18 @@ const CHECK_MS = 2_000
 /** Checking thousands of streams in one go would hold up the requests. */
 const BATCH = 100
 
-export function judgeStream({ caller, upstream }: OpenStream, grant: Grant | undefined, gateway: Gateway, nowMs: number): StreamVerdict {
+export function judgeStream(
+  { caller, upstream }: OpenStream,
+  grant: Grant | undefined,
+  gateway: Gateway,
+  nowMs: number,
+): StreamVerdict {
   const route = gateway.routes.get(caller.route)
   const profile = gateway.profile(caller.subject)
-  if (grant === undefined || route === undefined || profile === undefined || !mayUse(route.access, profile)) return 'end'
-  const isCurrent = route.upstream.url.href === upstream && findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
+  if (grant === undefined || route === undefined || profile === undefined || !mayUse(route.access, profile))
+    return 'end'
+  const isCurrent =
+    route.upstream.url.href === upstream && findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
   return isCurrent ? 'keep' : 'drain'
 }
 

@@ -39,7 +39,9 @@ export function watchFile({ file, initialText, onText, log }: WatchOptions): Wat
   function settle(): void {
     clearTimeout(timer)
     timer = setTimeout(() => {
-      reading = reading.then(read).catch((error: unknown) => complain('the configuration file cannot be read', error))
+      reading = reading
+        .then(read)
+        .catch((error: unknown) => complain('the configuration file cannot be read', error))
     }, SETTLE_MS)
   }
 

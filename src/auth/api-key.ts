@@ -4,6 +4,8 @@ import type { Credentials, UpstreamAuth } from '../slots.ts'
 
 export function apiKey({ in: place, name, value }: ApiKeyAuth): UpstreamAuth {
   const credentials: Credentials =
-    place === 'query' ? { headers: {}, query: { [name]: value } } : { headers: { [name.toLowerCase()]: value } }
+    place === 'query'
+      ? { headers: {}, query: { [name]: value } }
+      : { headers: { [name.toLowerCase()]: value } }
   return { attach: async () => credentials }
 }

@@ -5,7 +5,12 @@ import { OAuthError, UpstreamError } from '../errors.ts'
 import { includesAll, parseScope, union } from '../oauth/scope.ts'
 import type { Caller, Subject, UpstreamAuth, UpstreamLink } from '../slots.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
-import { authorizationUrl, createCodeVerifier, redeem, type UpstreamServer } from '../upstream/oauth-client.ts'
+import {
+  authorizationUrl,
+  createCodeVerifier,
+  redeem,
+  type UpstreamServer,
+} from '../upstream/oauth-client.ts'
 import type { AuthContext, ConfiguredServer } from './context.ts'
 import type { OpenLink } from './links.ts'
 import { isDue, isExpired, isPassing } from './refresh.ts'
@@ -22,7 +27,11 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
     return destination && found && !found.link.dead ? { destination, found } : undefined
   }
 
-  function renew(subject: Subject, { server, resource }: Destination, stale: OpenLink): Promise<OpenLink | undefined> {
+  function renew(
+    subject: Subject,
+    { server, resource }: Destination,
+    stale: OpenLink,
+  ): Promise<OpenLink | undefined> {
     return refresh({ subject, server, resource, fingerprint: stale.link.fingerprint }, stale)
   }
 
@@ -86,7 +95,9 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
     async attach({ subject }) {
       const found = await usable(subject)
       if (found === undefined) {
-        throw new OAuthError('invalid_token', 'the upstream account is not connected: sign in again', { reason: 'no_link' })
+        throw new OAuthError('invalid_token', 'the upstream account is not connected: sign in again', {
+          reason: 'no_link',
+        })
       }
       return { headers: { authorization: `Bearer ${found.tokens.accessToken}` } }
     },
@@ -95,7 +106,7 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
       const known = await find(subject)
       if (known === undefined) return false
       const { destination, found } = known
-      const isCurrent = sent.headers['authorization'] === `Bearer ${found.tokens.accessToken}`
+      const isCurrent = sent.headers.authorization === `Bearer ${found.tokens.accessToken}`
       if (time === 1 && !isCurrent) return true
       if (time === 1 && found.tokens.refreshToken !== undefined) {
         return (await renew(subject, destination, found)) !== undefined
@@ -119,7 +130,14 @@ function sourceOf(auth: AuthorizationCodeAuth, context: AuthContext): ServerSour
     {
       upstream: context.upstream,
       issuer: entry?.issuer,
-      client: entry?.client_id === undefined ? undefined : { id: entry.client_id, secret: entry.client_secret, authMethod: entry.token_endpoint_auth_method },
+      client:
+        entry?.client_id === undefined
+          ? undefined
+          : {
+              id: entry.client_id,
+              secret: entry.client_secret,
+              authMethod: entry.token_endpoint_auth_method,
+            },
       scope: auth.scope,
       resource: auth.resource === 'none' ? null : auth.resource,
       authorizationParameters: entry?.authorization_parameters ?? {},
@@ -130,9 +148,18 @@ function sourceOf(auth: AuthorizationCodeAuth, context: AuthContext): ServerSour
   )
 }
 
-function fixedServer(entry: NonNullable<ConfiguredServer['entry']>, redirectUri: string): UpstreamServer | undefined {
-  const { authorization_endpoint: authorizationEndpoint, token_endpoint: tokenEndpoint, client_id: clientId, client_secret: clientSecret } = entry
-  if (authorizationEndpoint === undefined || tokenEndpoint === undefined || clientId === undefined) return undefined
+function fixedServer(
+  entry: NonNullable<ConfiguredServer['entry']>,
+  redirectUri: string,
+): UpstreamServer | undefined {
+  const {
+    authorization_endpoint: authorizationEndpoint,
+    token_endpoint: tokenEndpoint,
+    client_id: clientId,
+    client_secret: clientSecret,
+  } = entry
+  if (authorizationEndpoint === undefined || tokenEndpoint === undefined || clientId === undefined)
+    return undefined
   return {
     issuer: entry.issuer,
     issParameterSupported: false,
@@ -141,7 +168,8 @@ function fixedServer(entry: NonNullable<ConfiguredServer['entry']>, redirectUri:
     trust: 'configured',
     clientId,
     clientSecret,
-    authMethod: entry.token_endpoint_auth_method ?? (clientSecret === undefined ? 'none' : 'client_secret_basic'),
+    authMethod:
+      entry.token_endpoint_auth_method ?? (clientSecret === undefined ? 'none' : 'client_secret_basic'),
     authorizationParameters: entry.authorization_parameters,
     redirectUri,
   }
@@ -151,7 +179,10 @@ function fixedServer(entry: NonNullable<ConfiguredServer['entry']>, redirectUri:
 function asSignInError(error: unknown): never {
   if (!(error instanceof UpstreamError)) throw error
   const passing = error.fault !== 'bad_response'
-  throw new OAuthError(passing ? 'temporarily_unavailable' : 'server_error', error.message, { fault: error.fault, ...error.detail })
+  throw new OAuthError(passing ? 'temporarily_unavailable' : 'server_error', error.message, {
+    fault: error.fault,
+    ...error.detail,
+  })
 }
 
 function isUpstreamsFault(error: unknown): true {
@@ -160,5 +191,8 @@ function isUpstreamsFault(error: unknown): true {
 }
 
 function movedMeanwhile(): OAuthError {
-  return new OAuthError('server_error', 'the upstream moved to another authorization server meanwhile: connect again')
+  return new OAuthError(
+    'server_error',
+    'the upstream moved to another authorization server meanwhile: connect again',
+  )
 }

@@ -8,7 +8,10 @@ import { none } from './none.ts'
 
 /** Exactly one builder per `type` that the schema allows; the compiler points at a missing one. */
 type Builders = {
-  readonly [T in AuthConfig['type']]: (entry: Extract<AuthConfig, { type: T }>, context: AuthContext) => UpstreamAuth
+  readonly [T in AuthConfig['type']]: (
+    entry: Extract<AuthConfig, { type: T }>,
+    context: AuthContext,
+  ) => UpstreamAuth
 }
 
 const builders: Builders = {

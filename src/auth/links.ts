@@ -46,13 +46,21 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
     return tokens
   }
 
-  const options = (subject: Subject) => ({ expiresAtMs: now() + UNUSED_MS, indexes: [indexes.bySubject(subject)] })
+  const options = (subject: Subject) => ({
+    expiresAtMs: now() + UNUSED_MS,
+    indexes: [indexes.bySubject(subject)],
+  })
   const keyOf = (subject: Subject, fingerprint: string) => keys.link(hashToken(subject), fingerprint)
   const seal = (key: string, tokens: UpstreamTokens) => sealer.seal(PURPOSE, key, JSON.stringify(tokens))
 
   /** Writes `link` over the version that was read. Each write also keeps it for another 90 days. */
   const replace = ({ link, version }: OpenLink, change: Partial<Link>) =>
-    store.cas(keyOf(link.subject, link.fingerprint), version, { ...link, ...change, updatedAtMs: now() }, options(link.subject))
+    store.cas(
+      keyOf(link.subject, link.fingerprint),
+      version,
+      { ...link, ...change, updatedAtMs: now() },
+      options(link.subject),
+    )
 
   return {
     async find(subject, fingerprint) {
@@ -82,7 +90,10 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
 
     renew(found, tokens) {
       const { subject, fingerprint, granted } = found.link
-      return replace(found, { granted: tokens.scope ?? granted, sealed: seal(keyOf(subject, fingerprint), tokens) })
+      return replace(found, {
+        granted: tokens.scope ?? granted,
+        sealed: seal(keyOf(subject, fingerprint), tokens),
+      })
     },
 
     async bury(found) {

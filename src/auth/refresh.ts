@@ -42,7 +42,10 @@ export function isExpired({ expiresAtMs }: UpstreamTokens, nowMs: number): boole
 export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh {
   const underway = new Map<string, Promise<OpenLink | undefined>>()
 
-  async function refreshLocked({ subject, fingerprint, server, resource }: RefreshRequest, stale: OpenLink): Promise<OpenLink | undefined> {
+  async function refreshLocked(
+    { subject, fingerprint, server, resource }: RefreshRequest,
+    stale: OpenLink,
+  ): Promise<OpenLink | undefined> {
     const found = await links.find(subject, fingerprint)
     if (found === undefined || found.link.dead) return undefined
     // Somebody else was here while we waited for the lock.
@@ -55,7 +58,11 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
       return undefined
     }
     // A server that does not rotate sends no new refresh token, or no scope: the old ones go on (RFC 6749 §6).
-    const tokens = { ...renewed, refreshToken: renewed.refreshToken ?? refreshToken, scope: renewed.scope ?? found.tokens.scope }
+    const tokens = {
+      ...renewed,
+      refreshToken: renewed.refreshToken ?? refreshToken,
+      scope: renewed.scope ?? found.tokens.scope,
+    }
     await links.renew(found, tokens)
     return links.find(subject, fingerprint)
   }
@@ -73,7 +80,8 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
 }
 
 function asUpstreamError(error: unknown): never {
-  if (error instanceof LockTaken) throw new UpstreamError('unavailable', 'the upstream account is being refreshed elsewhere', {}, 5)
+  if (error instanceof LockTaken)
+    throw new UpstreamError('unavailable', 'the upstream account is being refreshed elsewhere', {}, 5)
   throw error
 }
 

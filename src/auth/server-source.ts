@@ -1,10 +1,16 @@
 // Where a route's upstream authorization server comes from: fixed in the configuration, or discovered and registered
 // at, remembered in the store, and looked up anew at every sign-in, which is how a move of the server is noticed.
-import { hashToken } from '../oauth/tokens.ts'
+
 import { parseScope, union } from '../oauth/scope.ts'
-import { FORMAT } from '../store/records.ts'
+import { hashToken } from '../oauth/tokens.ts'
 import { withLock } from '../store/lock.ts'
-import { discoverResource, discoverServer, type ProtectedResource, type ServerMetadata } from '../upstream/discovery.ts'
+import { FORMAT } from '../store/records.ts'
+import {
+  discoverResource,
+  discoverServer,
+  type ProtectedResource,
+  type ServerMetadata,
+} from '../upstream/discovery.ts'
 import type { Trust } from '../upstream/http.ts'
 import type { UpstreamServer } from '../upstream/oauth-client.ts'
 import { chooseAuthMethod, registerClient, type UpstreamRegistration } from '../upstream/register.ts'
@@ -38,7 +44,13 @@ export function fixedSource(destination: Destination): ServerSource {
 export interface DiscoveryInput {
   readonly upstream: URL
   readonly issuer: string | undefined
-  readonly client: { readonly id: string; readonly secret: string | undefined; readonly authMethod: UpstreamServer['authMethod'] | undefined } | undefined
+  readonly client:
+    | {
+        readonly id: string
+        readonly secret: string | undefined
+        readonly authMethod: UpstreamServer['authMethod'] | undefined
+      }
+    | undefined
   readonly scope: string | undefined
   /** Undefined: as discovered; null: none is sent. */
   readonly resource: string | null | undefined
@@ -85,7 +97,10 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     const destination = destinationOf(input, facts)
     if (JSON.stringify(destination) !== JSON.stringify(await known())) {
       await store.put(key, { v: FORMAT, sealed: sealer.seal(PURPOSE, key, JSON.stringify(facts)) })
-      log.info('upstream authorization server found', { issuer: facts.metadata.issuer, upstream: upstream.host })
+      log.info('upstream authorization server found', {
+        issuer: facts.metadata.issuer,
+        upstream: upstream.host,
+      })
     }
     return destination
   }
@@ -105,13 +120,23 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
 async function learn(input: DiscoveryInput, deps: AuthDeps): Promise<Facts> {
   const resource = await discoverResource(deps.http, input.upstream)
   const issuer = input.issuer ?? resource.issuer
-  const metadata = await discoverServer(deps.http, issuer, input.issuer === undefined ? derivedTrust(input, issuer) : 'configured')
-  const registration = input.client === undefined ? await registrationAt(metadata, input, resource, deps) : undefined
+  const metadata = await discoverServer(
+    deps.http,
+    issuer,
+    input.issuer === undefined ? derivedTrust(input, issuer) : 'configured',
+  )
+  const registration =
+    input.client === undefined ? await registrationAt(metadata, input, resource, deps) : undefined
   return { resource, metadata, registration }
 }
 
 /** Keyed by issuer: a registration is never shown to another server (spec-U4). Locked: two processes must not both register. */
-async function registrationAt(metadata: ServerMetadata, input: DiscoveryInput, resource: ProtectedResource, deps: AuthDeps): Promise<UpstreamRegistration> {
+async function registrationAt(
+  metadata: ServerMetadata,
+  input: DiscoveryInput,
+  resource: ProtectedResource,
+  deps: AuthDeps,
+): Promise<UpstreamRegistration> {
   const { store, sealer, http, now, log } = deps
   const { clientName, redirectUri } = input
   const key = `registered/${hashToken(JSON.stringify([metadata.issuer, redirectUri]))}`
@@ -120,7 +145,11 @@ async function registrationAt(metadata: ServerMetadata, input: DiscoveryInput, r
     const opened = entry && sealer.open(PURPOSE, key, entry.value.sealed)
     if (opened !== undefined) return JSON.parse(opened) as UpstreamRegistration
     const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined
-    const registered = await registerClient(http, metadata, derivedTrust(input, metadata.issuer), { clientName, redirectUri, scope })
+    const registered = await registerClient(http, metadata, derivedTrust(input, metadata.issuer), {
+      clientName,
+      redirectUri,
+      scope,
+    })
     await store.put(key, { v: FORMAT, sealed: sealer.seal(PURPOSE, key, JSON.stringify(registered)) })
     log.info('registered at the upstream', { issuer: metadata.issuer })
     return registered
@@ -133,9 +162,15 @@ function derivedTrust({ upstream, issuer: configured }: DiscoveryInput, issuer: 
 }
 
 /** The configuration's, else what the server asks for, never its whole list; `offline_access` only where it is offered, since without it some give no refresh token (spec-U6). */
-function scopesToAsk({ scope }: DiscoveryInput, resource: ProtectedResource, { scopesSupported }: ServerMetadata): readonly string[] {
+function scopesToAsk(
+  { scope }: DiscoveryInput,
+  resource: ProtectedResource,
+  { scopesSupported }: ServerMetadata,
+): readonly string[] {
   const scopes = parseScope(scope ?? resource.scope)
-  return scopes.length > 0 && scopesSupported.includes('offline_access') ? union(scopes, ['offline_access']) : scopes
+  return scopes.length > 0 && scopesSupported.includes('offline_access')
+    ? union(scopes, ['offline_access'])
+    : scopes
 }
 
 function destinationOf(input: DiscoveryInput, { resource, metadata, registration }: Facts): Destination {
@@ -158,6 +193,13 @@ function destinationOf(input: DiscoveryInput, { resource, metadata, registration
   }
 }
 
-function configuredIdentity({ id, secret, authMethod }: NonNullable<DiscoveryInput['client']>, metadata: ServerMetadata): UpstreamRegistration {
-  return { clientId: id, clientSecret: secret, authMethod: authMethod ?? chooseAuthMethod(metadata.authMethods, secret !== undefined) }
+function configuredIdentity(
+  { id, secret, authMethod }: NonNullable<DiscoveryInput['client']>,
+  metadata: ServerMetadata,
+): UpstreamRegistration {
+  return {
+    clientId: id,
+    clientSecret: secret,
+    authMethod: authMethod ?? chooseAuthMethod(metadata.authMethods, secret !== undefined),
+  }
 }

@@ -1,6 +1,7 @@
 // The first step of every route's chain: who calls, by a token of this gateway that was issued for this very route.
-import type { Gateway, Route } from '../gateway.ts'
+
 import { OAuthError } from '../errors.ts'
+import type { Gateway, Route } from '../gateway.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import { findAccessToken } from '../oauth/grant.ts'
 import { parseToken } from '../oauth/tokens.ts'
@@ -27,19 +28,32 @@ export function challengeFor(error: OAuthError, route: Route): string | undefine
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
 
 /** Throws OAuthError: `invalid_token`, or `access_denied` when the person is known and not admitted. Reads no body. */
-export async function authenticate(authorization: string | undefined, route: Route, gateway: Gateway, deps: Deps): Promise<Caller> {
+export async function authenticate(
+  authorization: string | undefined,
+  route: Route,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<Caller> {
   if (authorization === undefined) throw new MissingToken()
-  const refused = (reason: string) => new OAuthError('invalid_token', 'the token is not valid here or has expired', { reason, route: route.name })
+  const refused = (reason: string) =>
+    new OAuthError('invalid_token', 'the token is not valid here or has expired', {
+      reason,
+      route: route.name,
+    })
   const presented = parseToken('access', BEARER.exec(authorization)?.[1])
   if (presented === undefined) throw refused('malformed')
   const grant = (await findGrant(presented, deps))?.value
-  if (grant === undefined || findAccessToken(grant, presented.hash, deps.now()) === undefined) throw refused('unknown')
+  if (grant === undefined || findAccessToken(grant, presented.hash, deps.now()) === undefined)
+    throw refused('unknown')
   // RFC 8707 audience: a token of one route is worth nothing on another (sec-T9).
   if (grant.route !== route.name) throw refused('other_route')
   const profile = gateway.profile(grant.subject)
   if (profile === undefined) throw refused('unknown_subject')
   if (!mayUse(route.access, profile)) {
-    throw new OAuthError('access_denied', 'this account may not use this server', { subject: grant.subject, route: route.name })
+    throw new OAuthError('access_denied', 'this account may not use this server', {
+      subject: grant.subject,
+      route: route.name,
+    })
   }
   const { subject, clientId, id, scopes } = grant
   return { subject, clientId, grantId: id, tokenHash: presented.hash, route: route.name, scopes }

@@ -24,7 +24,13 @@ export const authorize: Handle = async (request, gateway, deps) => {
   try {
     const asked = checkRequest(parameters, gateway)
     if (asked.route === undefined) return picker(request, gateway)
-    return await showConsent(request, gateway, deps, { client, redirect, parameters, ...asked, route: asked.route })
+    return await showConsent(request, gateway, deps, {
+      client,
+      redirect,
+      parameters,
+      ...asked,
+      route: asked.route,
+    })
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error
     deps.log.info('authorization refused', { error: error.code, ...error.detail })
@@ -51,8 +57,10 @@ interface Asked {
 
 function checkRequest(parameters: Parameters, gateway: Gateway): Asked {
   // RFC 9101 request objects would let whoever serves `request_uri` choose what is checked (sec-A6).
-  if (parameters.has('request')) throw new OAuthError('request_not_supported', 'request objects are not supported')
-  if (parameters.has('request_uri')) throw new OAuthError('request_uri_not_supported', 'request_uri is not supported')
+  if (parameters.has('request'))
+    throw new OAuthError('request_not_supported', 'request objects are not supported')
+  if (parameters.has('request_uri'))
+    throw new OAuthError('request_uri_not_supported', 'request_uri is not supported')
   if (required(parameters, 'response_type') !== 'code') {
     throw new OAuthError('unsupported_response_type', 'response_type must be code')
   }
@@ -67,7 +75,8 @@ function requestedRoute(parameters: Parameters, gateway: Gateway): Route | undef
   const resource = parameters.get('resource')
   if (resource !== undefined && !sameResource(resource, gateway.issuer)) {
     const route = gateway.routeByResource(resource)
-    if (route === undefined) throw new OAuthError('invalid_target', 'resource is not a server of this gateway')
+    if (route === undefined)
+      throw new OAuthError('invalid_target', 'resource is not a server of this gateway')
     return route
   }
   const named = routeOfScopes(parseScope(parameters.get('scope')))
@@ -93,7 +102,12 @@ interface Accepted {
   readonly route: Route
 }
 
-async function showConsent(request: EndpointRequest, gateway: Gateway, deps: Deps, accepted: Accepted): Promise<Reply> {
+async function showConsent(
+  request: EndpointRequest,
+  gateway: Gateway,
+  deps: Deps,
+  accepted: Accepted,
+): Promise<Reply> {
   const { client, redirect, parameters, codeChallenge, route } = accepted
   const session = await currentSession(request, gateway, deps)
   const bound = await startTransaction(
@@ -107,11 +121,22 @@ async function showConsent(request: EndpointRequest, gateway: Gateway, deps: Dep
     },
     deps,
   )
-  return consentReply(gateway, { bound, route, session, cookies: bindCookies(bound, request, gateway, deps.now()) })
+  return consentReply(gateway, {
+    bound,
+    route,
+    session,
+    cookies: bindCookies(bound, request, gateway, deps.now()),
+  })
 }
 
 /** RFC 6749 §4.1.2.1 with the `iss` of RFC 9207. */
-export function redirectError(redirect: VerifiedRedirect, state: string | undefined, issuer: string, error: OAuthError, cookies: readonly string[] = []): Reply {
+export function redirectError(
+  redirect: VerifiedRedirect,
+  state: string | undefined,
+  issuer: string,
+  error: OAuthError,
+  cookies: readonly string[] = [],
+): Reply {
   return redirectReply(
     redirectLocation(redirect, { error: error.code, error_description: error.message, state, iss: issuer }),
     cookies,

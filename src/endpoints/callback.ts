@@ -37,9 +37,15 @@ export const callback: Handle = async (request, gateway, deps) => {
 }
 
 /** The state is ours, whole, not yet used, and came in where this authorization server's answers belong (sec-C10). */
-function checkState(transaction: Transaction, state: string, path: string, { sealer }: Deps): UpstreamPending {
+function checkState(
+  transaction: Transaction,
+  state: string,
+  path: string,
+  { sealer }: Deps,
+): UpstreamPending {
   const { stage, upstream, id } = transaction
-  if (stage !== 'upstream' || upstream === undefined || upstream.callbackPath !== path) throw expired('stage_or_path')
+  if (stage !== 'upstream' || upstream === undefined || upstream.callbackPath !== path)
+    throw expired('stage_or_path')
   const opened = sealer.open('transaction', id, upstream.sealed)
   if (opened === undefined) throw expired('sealed')
   const pending = JSON.parse(opened) as UpstreamPending
@@ -48,11 +54,21 @@ function checkState(transaction: Transaction, state: string, path: string, { sea
 }
 
 function expired(reason: string): PageError {
-  return new PageError(400, 'This sign-in was already finished or has expired', 'Go back to your client and connect again.', { reason })
+  return new PageError(
+    400,
+    'This sign-in was already finished or has expired',
+    'Go back to your client and connect again.',
+    { reason },
+  )
 }
 
 /** A state that arrives in another browser has been in other hands: it is burnt, for the browser it belongs to as well (sec-C2). */
-async function checkSameBrowser(entry: Entry<Transaction>, request: EndpointRequest, gateway: Gateway, deps: Deps): Promise<void> {
+async function checkSameBrowser(
+  entry: Entry<Transaction>,
+  request: EndpointRequest,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<void> {
   try {
     checkBrowser(entry.value, request, gateway)
   } catch (error) {
@@ -62,23 +78,44 @@ async function checkSameBrowser(entry: Entry<Transaction>, request: EndpointRequ
 }
 
 /** Another tab may have signed in as somebody else meanwhile: the upstream account must not land with them (sec-C7). */
-async function checkSameUser(transaction: Transaction, request: EndpointRequest, gateway: Gateway, deps: Deps): Promise<Subject> {
+async function checkSameUser(
+  transaction: Transaction,
+  request: EndpointRequest,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<Subject> {
   const session = await currentSession(request, gateway, deps)
   if (session !== undefined && session.subject === transaction.subject) return session.subject
-  throw new PageError(403, 'You signed in as somebody else meanwhile', 'Go back to your client and connect again.', { reason: 'other_user' })
+  throw new PageError(
+    403,
+    'You signed in as somebody else meanwhile',
+    'Go back to your client and connect again.',
+    { reason: 'other_user' },
+  )
 }
 
 /** The sign-in is finished only under the configuration it was begun under, as far as credentials go (sec-H4). */
-async function liveLink(transaction: Transaction, pending: UpstreamPending, gateway: Gateway): Promise<{ route: Route; link: UpstreamLink }> {
+async function liveLink(
+  transaction: Transaction,
+  pending: UpstreamPending,
+  gateway: Gateway,
+): Promise<{ route: Route; link: UpstreamLink }> {
   const route = gateway.routes.get(transaction.route)
   const link = route?.auth.link
-  if (route === undefined || link === undefined || (await link.fingerprint()) !== pending.fingerprint) throw configurationChanged()
+  if (route === undefined || link === undefined || (await link.fingerprint()) !== pending.fingerprint)
+    throw configurationChanged()
   const profile = transaction.subject && gateway.profile(transaction.subject)
   if (profile === undefined || !mayUse(route.access, profile)) throw configurationChanged()
   return { route, link }
 }
 
-function failed(error: unknown, transaction: Transaction, gateway: Gateway, { log }: Deps, cookies: readonly string[]): Reply {
+function failed(
+  error: unknown,
+  transaction: Transaction,
+  gateway: Gateway,
+  { log }: Deps,
+  cookies: readonly string[],
+): Reply {
   if (!(error instanceof OAuthError)) throw error
   log.warn('upstream sign-in failed', { route: transaction.route, error: error.code, ...error.detail })
   return redirectError(transaction.redirectUri, transaction.state, gateway.issuer, error, cookies)

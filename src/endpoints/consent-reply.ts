@@ -26,7 +26,11 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
     clientName: transaction.clientName,
     redirectUri: transaction.redirectUri,
     route: { title: route.title, resource: route.resource },
-    upstream: { host: route.upstream.url.host, asksForAccount: link !== undefined, scopes: (await link?.scopes()) ?? [] },
+    upstream: {
+      host: route.upstream.url.host,
+      asksForAccount: link !== undefined,
+      scopes: (await link?.scopes()) ?? [],
+    },
     transaction: transaction.id,
     csrf: csrfToken(bound, session?.subject),
     user: visitor(gateway, session),

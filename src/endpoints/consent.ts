@@ -3,7 +3,7 @@
 import { LoginRefused, OAuthError, PageError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { type Parameters, parseParameters } from '../oauth/parameters.ts'
-import { mintSecret, hashToken, sameHash } from '../oauth/tokens.ts'
+import { hashToken, mintSecret, sameHash } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import { type Reply, redirectReply } from '../reply.ts'
 import type { Login, Subject, UpstreamLink } from '../slots.ts'
@@ -77,19 +77,33 @@ function checkSameSite({ headers }: EndpointRequest, gateway: Gateway): void {
   const site = headers['sec-fetch-site']
   const foreignOrigin = origin !== undefined && origin !== 'null' && origin !== gateway.issuer
   if (foreignOrigin || site === 'cross-site' || site === 'same-site') {
-    throw new PageError(403, 'This form came from another site', 'Go back to your client and connect again.', { reason: 'cross_site' })
+    throw new PageError(
+      403,
+      'This form came from another site',
+      'Go back to your client and connect again.',
+      { reason: 'cross_site' },
+    )
   }
 }
 
 function checkCsrf({ form, bound }: Submission, subject: Subject | undefined): void {
   if (sameHash(form.get('csrf') ?? '', csrfToken(bound, subject))) return
-  throw new PageError(403, 'This page is out of date', 'Somebody signed in or out in this browser since it was opened. Go back to your client and connect again.', {
-    reason: 'csrf',
-  })
+  throw new PageError(
+    403,
+    'This page is out of date',
+    'Somebody signed in or out in this browser since it was opened. Go back to your client and connect again.',
+    {
+      reason: 'csrf',
+    },
+  )
 }
 
 export function configurationChanged(): PageError {
-  return new PageError(400, 'The configuration changed', 'The server you were connecting to was changed in the meantime. Go back to your client and connect again.')
+  return new PageError(
+    400,
+    'The configuration changed',
+    'The server you were connecting to was changed in the meantime. Go back to your client and connect again.',
+  )
 }
 
 interface Approver extends Omit<SignedIn, 'profile'> {
@@ -98,7 +112,8 @@ interface Approver extends Omit<SignedIn, 'profile'> {
 
 async function signIn({ form, gateway, deps }: Submission, kind: Login['prompt']['kind']): Promise<Approver> {
   const chosen = gateway.logins.find(({ prompt }) => prompt.kind === kind)
-  if (chosen === undefined) throw new PageError(400, 'You are not signed in', 'Go back to your client and connect again.')
+  if (chosen === undefined)
+    throw new PageError(400, 'You are not signed in', 'Go back to your client and connect again.')
   const subject = await chosen.submit(form)
   deps.log.info('signed in', { subject })
   return { subject, cookies: [await startSession(subject, chosen, gateway, deps)] }
@@ -124,45 +139,83 @@ async function switchAccount({ request, gateway, deps, bound, route }: Submissio
   return consentReply(gateway, { bound, route, session: undefined, cookies })
 }
 
-async function deny({ gateway, deps, entry }: Submission): Promise<Reply> {
+function deny(submission: Submission): Promise<Reply> {
+  submission.deps.log.info('consent denied', { route: submission.route.name })
+  return endWith(submission, new OAuthError('access_denied', 'the user denied the request'), [])
+}
+
+/** The transaction is over; the client learns why. */
+async function endWith(
+  { gateway, deps, entry }: Submission,
+  error: OAuthError,
+  cookies: readonly string[],
+): Promise<Reply> {
   await advance(entry, { stage: 'done' }, deps)
-  const { redirectUri, state, route } = entry.value
-  deps.log.info('consent denied', { route })
-  const denied = new OAuthError('access_denied', 'the user denied the request')
-  return redirectError(redirectUri, state, gateway.issuer, denied, [unbindCookie(entry.value, gateway)])
+  const { redirectUri, state } = entry.value
+  return redirectError(redirectUri, state, gateway.issuer, error, [
+    ...cookies,
+    unbindCookie(entry.value, gateway),
+  ])
 }
 
 async function approve(submission: Submission, { subject, cookies = [] }: Approver): Promise<Reply> {
   const { gateway, deps, entry, route } = submission
   const profile = gateway.profile(subject)
-  if (profile === undefined || !mayUse(route.access, profile)) return refuseAccess(submission, subject, cookies)
+  if (profile === undefined || !mayUse(route.access, profile))
+    return refuseAccess(submission, subject, cookies)
   deps.log.info('consent given', { subject, route: route.name })
   const { link } = route.auth
-  if (link !== undefined && !(await link.isGood(subject))) return toUpstream(submission, link, subject, cookies)
+  if (link !== undefined && !(await link.isGood(subject)))
+    return toUpstream(submission, link, subject, cookies)
   await advance(entry, { stage: 'done', subject }, deps)
-  return codeReply(entry.value, subject, route, gateway, deps, [...cookies, unbindCookie(entry.value, gateway)])
+  return codeReply(entry.value, subject, route, gateway, deps, [
+    ...cookies,
+    unbindCookie(entry.value, gateway),
+  ])
 }
 
-async function refuseAccess({ gateway, deps, entry, route }: Submission, subject: Subject, cookies: readonly string[]): Promise<Reply> {
-  await advance(entry, { stage: 'done' }, deps)
-  deps.log.warn('access refused', { subject, route: route.name })
-  const refused = new OAuthError('access_denied', 'this account may not use this server')
-  const { redirectUri, state } = entry.value
-  return redirectError(redirectUri, state, gateway.issuer, refused, [...cookies, unbindCookie(entry.value, gateway)])
+function refuseAccess(submission: Submission, subject: Subject, cookies: readonly string[]): Promise<Reply> {
+  submission.deps.log.warn('access refused', { subject, route: submission.route.name })
+  return endWith(submission, new OAuthError('access_denied', 'this account may not use this server'), cookies)
+}
+
+async function toUpstream(
+  submission: Submission,
+  link: UpstreamLink,
+  subject: Subject,
+  cookies: readonly string[],
+): Promise<Reply> {
+  const { deps, route } = submission
+  const state = `${submission.entry.value.id}.${mintSecret()}`
+  const started = await link.begin(state).catch((error: unknown) => {
+    if (error instanceof OAuthError) return error
+    throw error
+  })
+  if (!(started instanceof OAuthError)) return sendToUpstream(submission, link, subject, started, cookies)
+  deps.log.warn('upstream sign-in cannot begin', {
+    route: route.name,
+    reason: started.message,
+    ...started.detail,
+  })
+  return endWith(submission, started, cookies)
 }
 
 // The cookie is renewed together with the redirect, after consent: one that was planted or read before is worth nothing
 // at the callback (MCP security best practices, "OAuth State Parameter Validation").
-async function toUpstream(submission: Submission, link: UpstreamLink, subject: Subject, cookies: readonly string[]): Promise<Reply> {
-  const { request, gateway, deps, entry } = submission
+async function sendToUpstream(
+  { request, gateway, deps, entry }: Submission,
+  { callbackPath }: UpstreamLink,
+  subject: Subject,
+  { location, pending }: Awaited<ReturnType<UpstreamLink['begin']>>,
+  cookies: readonly string[],
+): Promise<Reply> {
   const { id } = entry.value
   const browserSecret = mintSecret()
-  const { location, pending } = await link.begin(`${id}.${mintSecret()}`)
   const change = {
     stage: 'upstream',
     subject,
     browserHash: hashToken(browserSecret),
-    upstream: { callbackPath: link.callbackPath, sealed: deps.sealer.seal('transaction', id, JSON.stringify(pending)) },
+    upstream: { callbackPath, sealed: deps.sealer.seal('transaction', id, JSON.stringify(pending)) },
   } as const
   await advance(entry, change, deps)
   const bound = { transaction: { ...entry.value, ...change }, browserSecret }

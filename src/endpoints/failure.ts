@@ -18,10 +18,20 @@ export interface FailureContext {
 export function failureReply(thrown: unknown, context: FailureContext): Reply {
   const error = asGatewayError(thrown, context.log)
   const { status, code, message, detail } = error
-  context.log.info('request refused', { audience: context.audience, status, error: code, reason: message, ...detail })
+  context.log.info('request refused', {
+    audience: context.audience,
+    status,
+    error: code,
+    reason: message,
+    ...detail,
+  })
   const retry = retryAfter(error)
   if (context.audience === 'browser') return page(error, context.brand, retry)
-  return jsonReply(status, { error: code, error_description: message }, { ...retry, ...basicChallenge(code, context.headers) })
+  return jsonReply(
+    status,
+    { error: code, error_description: message },
+    { ...retry, ...basicChallenge(code, context.headers) },
+  )
 }
 
 class Unexpected extends GatewayError {
@@ -35,7 +45,9 @@ export function asGatewayError(thrown: unknown, log: Log): GatewayError {
   if (thrown instanceof GatewayError) return thrown
   const status = thrown instanceof Error && 'statusCode' in thrown ? Number(thrown.statusCode) : 500
   if (status >= 400 && status < 500) return new HttpError(status, 'the request could not be read')
-  log.error('unexpected error', { error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) })
+  log.error('unexpected error', {
+    error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+  })
   return new Unexpected('the gateway failed: its log says why')
 }
 
@@ -52,7 +64,9 @@ function page(error: GatewayError, brand: string, headers: Readonly<Record<strin
 
 /** RFC 6749 §5.2: who tried Basic is told that Basic is the scheme. */
 function basicChallenge(code: string, headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
-  return code === 'invalid_client' && headers.authorization !== undefined ? { 'www-authenticate': 'Basic realm="token"' } : {}
+  return code === 'invalid_client' && headers.authorization !== undefined
+    ? { 'www-authenticate': 'Basic realm="token"' }
+    : {}
 }
 
 function sentence(text: string): string {

@@ -1,5 +1,5 @@
 // Grants in the store: made at the end of a sign-in, found by the tokens that clients present.
-import { type Gateway, type Route } from '../gateway.ts'
+import type { Gateway, Route } from '../gateway.ts'
 import { grantExpiresAtMs, issueCode } from '../oauth/grant.ts'
 import { redirectLocation } from '../oauth/redirect-uri.ts'
 import { hashToken, mintGrantId, mintToken, type PresentedToken } from '../oauth/tokens.ts'
@@ -37,7 +37,10 @@ export async function codeReply(
   return redirectReply(redirectLocation(transaction.redirectUri, answer), cookies)
 }
 
-export async function findGrant({ grantId }: PresentedToken, { store }: Deps): Promise<Entry<Grant> | undefined> {
+export async function findGrant(
+  { grantId }: PresentedToken,
+  { store }: Deps,
+): Promise<Entry<Grant> | undefined> {
   return store.get<Grant>(keys.grant(grantId))
 }
 
@@ -54,6 +57,10 @@ export async function revokeGrant(entry: Entry<Grant>, { store }: Deps): Promise
 function writeOptions(grant: Grant): WriteOptions {
   return {
     expiresAtMs: grantExpiresAtMs(grant),
-    indexes: [indexes.bySubject(grant.subject), indexes.byClient(hashToken(grant.clientId)), indexes.byRoute(grant.route)],
+    indexes: [
+      indexes.bySubject(grant.subject),
+      indexes.byClient(hashToken(grant.clientId)),
+      indexes.byRoute(grant.route),
+    ],
   }
 }

@@ -5,7 +5,7 @@ import { authenticateClient, type Client } from '../oauth/client.ts'
 import { findAccessToken, judgeRefresh } from '../oauth/grant.ts'
 import { parseParameters, required } from '../oauth/parameters.ts'
 import { formatScope } from '../oauth/scope.ts'
-import { parseToken, type PresentedToken } from '../oauth/tokens.ts'
+import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
@@ -21,7 +21,11 @@ export const introspect: Handle = async ({ body, headers }, gateway, deps) => {
   const presented = parseToken('access', token) ?? parseToken('refresh', token)
   const grant = presented && (await findGrant(presented, deps))?.value
   const active = presented && grant && activeUntilMs(grant, presented, deps.now())
-  const visible = active !== undefined && grant !== undefined && mayIntrospect(client, grant) && isInGoodStanding(grant, gateway)
+  const visible =
+    active !== undefined &&
+    grant !== undefined &&
+    mayIntrospect(client, grant) &&
+    isInGoodStanding(grant, gateway)
   return jsonReply(200, visible ? description(grant, presented?.kind, active, gateway) : { active: false })
 }
 
@@ -31,7 +35,9 @@ function mayIntrospect(client: Client, grant: Grant): boolean {
 
 function activeUntilMs(grant: Grant, presented: PresentedToken, nowMs: number): number | undefined {
   if (presented.kind === 'access') return findAccessToken(grant, presented.hash, nowMs)?.expiresAtMs
-  return judgeRefresh(grant, presented, grant.clientId, nowMs) === 'good' ? grant.refresh?.expiresAtMs : undefined
+  return judgeRefresh(grant, presented, grant.clientId, nowMs) === 'good'
+    ? grant.refresh?.expiresAtMs
+    : undefined
 }
 
 /** A token that a request would be refused with is not active, whatever its expiry says. */
@@ -41,7 +47,12 @@ function isInGoodStanding({ route: name, subject }: Grant, gateway: Gateway): bo
   return route !== undefined && profile !== undefined && mayUse(route.access, profile)
 }
 
-function description(grant: Grant, kind: PresentedToken['kind'] | undefined, untilMs: number, gateway: Gateway) {
+function description(
+  grant: Grant,
+  kind: PresentedToken['kind'] | undefined,
+  untilMs: number,
+  gateway: Gateway,
+) {
   return {
     active: true,
     scope: formatScope(grant.scopes),

@@ -4,13 +4,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
+import type { Caller, Credentials } from '../slots.ts'
 import { forward } from '../upstream/forward.ts'
 import { checkSingleHeaders, isStreamRequest, requestHeaders } from '../upstream/headers.ts'
 import { JSON_RPC_CODE, jsonRpcError, requestId } from '../upstream/json-rpc.ts'
 import type { Pools } from '../upstream/pools.ts'
 import { readBody } from '../upstream/read-body.ts'
 import type { ForwardOutcome, ResponseHead, Verdict } from '../upstream/relay.ts'
-import type { Caller, Credentials } from '../slots.ts'
 import { authenticate, challengeFor } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
 import { asGatewayError, retryAfter } from './failure.ts'
@@ -44,14 +44,27 @@ async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Pro
   const caller = await authenticate(request.headers.authorization, route, gateway, deps)
   const body = await readBody(request, route.limits.max_body_bytes)
   onBody(body)
-  const over = deps.streams.open({ caller, upstream: route.upstream.url.href, end: () => exchange.response.destroy() })
+  const over = deps.streams.open({
+    caller,
+    upstream: route.upstream.url.href,
+    end: () => exchange.response.destroy(),
+  })
   const outcome = await sendWithCredentials(exchange, caller, body).finally(over)
   if (outcome.kind === 'stopped') throw refusedBy(route, outcome)
-  deps.log.debug('relayed', { route: route.name, method: request.method, status: outcome.status, end: outcome.kind })
+  deps.log.debug('relayed', {
+    route: route.name,
+    method: request.method,
+    status: outcome.status,
+    end: outcome.kind,
+  })
 }
 
 /** Once more with other credentials when the upstream answers 401 and there are others: its token may have been revoked, or refreshed by somebody else meanwhile (spec-P7). */
-async function sendWithCredentials(exchange: McpExchange, caller: Caller, body: Buffer): Promise<ForwardOutcome> {
+async function sendWithCredentials(
+  exchange: McpExchange,
+  caller: Caller,
+  body: Buffer,
+): Promise<ForwardOutcome> {
   const { auth } = exchange.route
   const first = await auth.attach(caller)
   const outcome = await send(exchange, first, body)
@@ -62,7 +75,11 @@ async function sendWithCredentials(exchange: McpExchange, caller: Caller, body: 
   return again
 }
 
-function send({ request, response, route, pools }: McpExchange, credentials: Credentials, body: Buffer): Promise<ForwardOutcome> {
+function send(
+  { request, response, route, pools }: McpExchange,
+  credentials: Credentials,
+  body: Buffer,
+): Promise<ForwardOutcome> {
   const { rawHeaders, method = '' } = request
   const { url, headers, forwardHeaders } = route.upstream
   return forward(
@@ -91,7 +108,11 @@ function refusedBy(route: Route, { status }: ResponseHead): Error {
   const detail = { route: route.name, status, reason: 'upstream_refused' }
   // A person can mend a link by connecting again; a shared key only the operator can (design §6.9).
   return route.auth.link === undefined
-    ? new UpstreamError('credential_refused', 'the upstream refused the credentials of this gateway: its operator has to act', detail)
+    ? new UpstreamError(
+        'credential_refused',
+        'the upstream refused the credentials of this gateway: its operator has to act',
+        detail,
+      )
     : new OAuthError('invalid_token', 'the upstream account is no longer connected: sign in again', detail)
 }
 
@@ -101,18 +122,30 @@ function checkRequest({ request, gateway }: McpExchange): void {
   checkSingleHeaders(rawHeaders)
   // DNS rebinding: a page of another site must reach us neither under its own name nor with its own origin (spec-R6).
   if (!isAllowedHost(gateway.site, headers.host)) {
-    throw new HttpError(421, 'this gateway does not serve that Host: see server.allowed_hosts', { reason: 'host' })
+    throw new HttpError(421, 'this gateway does not serve that Host: see server.allowed_hosts', {
+      reason: 'host',
+    })
   }
   if (!isAllowedOrigin(gateway.site, headers.origin)) {
     throw new HttpError(403, 'this Origin is not allowed: see server.allowed_origins', { reason: 'origin' })
   }
 }
 
-function writeFailure({ request, response, deps, route }: McpExchange, thrown: unknown, body: Buffer | undefined): void {
+function writeFailure(
+  { request, response, deps, route }: McpExchange,
+  thrown: unknown,
+  body: Buffer | undefined,
+): void {
   const error = asGatewayError(thrown, deps.log)
   const { status, detail } = error
   const level = status >= 500 ? 'warn' : 'info'
-  deps.log[level]('request failed', { route: route.name, method: request.method, status, reason: error.message, ...detail })
+  deps.log[level]('request failed', {
+    route: route.name,
+    method: request.method,
+    status,
+    reason: error.message,
+    ...detail,
+  })
   if (response.headersSent || response.destroyed) {
     response.destroy()
     return
@@ -136,7 +169,8 @@ function challengeHeader(error: GatewayError, route: Route): Readonly<Record<str
 
 /** OAuth's refusals in OAuth's form; all others carry the request's id, so that the call fails at once instead of timing out in the client (spec-P6). */
 function failureBody(error: GatewayError, body: Buffer | undefined): string {
-  if (error instanceof OAuthError) return JSON.stringify({ error: error.code, error_description: error.message })
+  if (error instanceof OAuthError)
+    return JSON.stringify({ error: error.code, error_description: error.message })
   const code = error instanceof HttpError ? JSON_RPC_CODE.invalid_request : JSON_RPC_CODE.internal_error
   return jsonRpcError(body === undefined ? null : requestId(body), code, error.message)
 }

@@ -1,6 +1,11 @@
 // POST /register: dynamic client registration (RFC 7591). Nothing is stored: the client_id is the registration.
 import { OAuthError } from '../errors.ts'
-import { clientSecret, parseClientMetadata, registrationResponse, sealClientId } from '../oauth/registration.ts'
+import {
+  clientSecret,
+  parseClientMetadata,
+  registrationResponse,
+  sealClientId,
+} from '../oauth/registration.ts'
 import { jsonReply } from '../reply.ts'
 import type { Handle } from './endpoint.ts'
 
@@ -13,7 +18,11 @@ export const register: Handle = async ({ body, headers }, gateway, { sealer, now
   const metadata = parseClientMetadata(parseJson(body), schemes, now())
   const clientId = sealClientId(sealer, gateway.issuer, metadata)
   const secret = metadata.authMethod === 'none' ? undefined : clientSecret(sealer, clientId)
-  log.info('client registered', { name: metadata.name, authMethod: metadata.authMethod, redirectUris: metadata.redirectUris.length })
+  log.info('client registered', {
+    name: metadata.name,
+    authMethod: metadata.authMethod,
+    redirectUris: metadata.redirectUris.length,
+  })
   return jsonReply(201, registrationResponse(clientId, metadata, secret))
 }
 

@@ -2,7 +2,7 @@
 import { authenticateClient } from '../oauth/client.ts'
 import { judgeRefresh, withoutAccessToken } from '../oauth/grant.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
-import { parseToken, type PresentedToken } from '../oauth/tokens.ts'
+import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
 import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
@@ -27,7 +27,10 @@ async function revokeToken(presented: PresentedToken, clientId: string, deps: De
   for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
     const entry = await findGrant(presented, deps)
     if (entry === undefined || entry.value.clientId !== clientId) return
-    const change = presented.kind === 'refresh' ? endFamily(entry, presented, deps) : endAccessToken(entry, presented, deps)
+    const change =
+      presented.kind === 'refresh'
+        ? endFamily(entry, presented, deps)
+        : endAccessToken(entry, presented, deps)
     if (await change) return deps.streams.check()
   }
   throw new Error('a grant kept changing while it was revoked')

@@ -13,7 +13,11 @@ export interface SignedIn {
 }
 
 /** Undefined when nobody is signed in, or when no login vouches for that person any more. */
-export async function currentSession(request: EndpointRequest, gateway: Gateway, { store }: Deps): Promise<SignedIn | undefined> {
+export async function currentSession(
+  request: EndpointRequest,
+  gateway: Gateway,
+  { store }: Deps,
+): Promise<SignedIn | undefined> {
   const cookie = request.cookies.get(gateway.cookies.session)
   if (cookie === undefined || cookie === '') return undefined
   const session = await store.get<Session>(keys.session(hashToken(cookie)))
@@ -22,18 +26,28 @@ export async function currentSession(request: EndpointRequest, gateway: Gateway,
 }
 
 /** Always a new cookie, so that none planted before the sign-in is worth anything after it (sec-L7). */
-export async function startSession(subject: Subject, login: Login, gateway: Gateway, { store, now }: Deps): Promise<string> {
+export async function startSession(
+  subject: Subject,
+  login: Login,
+  gateway: Gateway,
+  { store, now }: Deps,
+): Promise<string> {
   const cookie = mintSecret()
   const session: Session = { v: FORMAT, subject, createdAtMs: now(), expiresAtMs: now() + login.sessionTtlMs }
   await store.put(keys.session(hashToken(cookie)), session, {
     expiresAtMs: session.expiresAtMs,
     indexes: [indexes.bySubject(subject)],
   })
-  if (login.hasReusableNames) await store.cas(keys.user(subject), ABSENT, { v: FORMAT, subject }, { indexes: [indexes.users] })
+  if (login.hasReusableNames)
+    await store.cas(keys.user(subject), ABSENT, { v: FORMAT, subject }, { indexes: [indexes.users] })
   return setCookie(gateway.cookies, gateway.cookies.session, cookie, Math.floor(login.sessionTtlMs / 1000))
 }
 
-export async function endSession(request: EndpointRequest, gateway: Gateway, { store }: Deps): Promise<string> {
+export async function endSession(
+  request: EndpointRequest,
+  gateway: Gateway,
+  { store }: Deps,
+): Promise<string> {
   const cookie = request.cookies.get(gateway.cookies.session)
   const key = keys.session(hashToken(cookie ?? ''))
   const session = await store.get<Session>(key)

@@ -3,7 +3,17 @@
 import { OAuthError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { authenticateClient, type Client } from '../oauth/client.ts'
-import { findSpent, findAccessToken, judgeCode, judgeRefresh, mintPair, type PairHashes, rotate, spendCode, type TokenPair } from '../oauth/grant.ts'
+import {
+  findAccessToken,
+  findSpent,
+  judgeCode,
+  judgeRefresh,
+  mintPair,
+  type PairHashes,
+  rotate,
+  spendCode,
+  type TokenPair,
+} from '../oauth/grant.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
 import { checkSameResource } from '../oauth/resource.ts'
 import { formatScope, includesAll, parseScope } from '../oauth/scope.ts'
@@ -30,7 +40,11 @@ interface Issued {
 }
 
 /** Undefined: the grant changed while it was judged. Judge again. */
-type Attempt = (request: TokenRequest, presented: PresentedToken, entry: Entry<Grant>) => Promise<Issued | undefined>
+type Attempt = (
+  request: TokenRequest,
+  presented: PresentedToken,
+  entry: Entry<Grant>,
+) => Promise<Issued | undefined>
 
 interface GrantType {
   readonly parameter: string
@@ -53,7 +67,10 @@ export const token: Handle = async ({ body, headers }, gateway, deps) => {
   const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
   const grantType = GRANT_TYPES.get(required(parameters, 'grant_type'))
   if (grantType === undefined) {
-    throw new OAuthError('unsupported_grant_type', `grant_type must be one of ${[...GRANT_TYPES.keys()].join(', ')}`)
+    throw new OAuthError(
+      'unsupported_grant_type',
+      `grant_type must be one of ${[...GRANT_TYPES.keys()].join(', ')}`,
+    )
   }
   const presented = parseToken(grantType.kind, required(parameters, grantType.parameter))
   if (presented === undefined) throw invalidGrant('malformed')
@@ -71,10 +88,19 @@ async function redeem(request: TokenRequest, presented: PresentedToken, attempt:
   throw new OAuthError('temporarily_unavailable', 'too many requests for this grant at once')
 }
 
-async function redeemCode(request: TokenRequest, presented: PresentedToken, entry: Entry<Grant>): Promise<Issued | undefined> {
+async function redeemCode(
+  request: TokenRequest,
+  presented: PresentedToken,
+  entry: Entry<Grant>,
+): Promise<Issued | undefined> {
   const { parameters, client, gateway, deps } = request
   const verifier = parameters.get('code_verifier')
-  const verdict = judgeCode(entry.value, presented, { clientId: client.id, redirectUri: parameters.get('redirect_uri'), verifier }, deps.now())
+  const verdict = judgeCode(
+    entry.value,
+    presented,
+    { clientId: client.id, redirectUri: parameters.get('redirect_uri'), verifier },
+    deps.now(),
+  )
   // RFC 6749 §4.1.2: a code used twice may have been stolen, so what it produced ends too. A wrong verifier is a guess.
   if (verdict === 'replayed' || verdict === 'wrong_verifier') {
     return (await revokeGrant(entry, deps)) ? refuse(verdict, entry, deps) : undefined
@@ -86,7 +112,11 @@ async function redeemCode(request: TokenRequest, presented: PresentedToken, entr
   return (await replaceGrant(entry, grant, deps)) ? { grant, pair } : undefined
 }
 
-async function refresh(request: TokenRequest, presented: PresentedToken, entry: Entry<Grant>): Promise<Issued | undefined> {
+async function refresh(
+  request: TokenRequest,
+  presented: PresentedToken,
+  entry: Entry<Grant>,
+): Promise<Issued | undefined> {
   const { parameters, client, gateway, deps } = request
   const verdict = judgeRefresh(entry.value, presented, client.id, deps.now())
   if (verdict === 'reused') return (await revokeGrant(entry, deps)) ? refuse(verdict, entry, deps) : undefined
@@ -97,11 +127,15 @@ async function refresh(request: TokenRequest, presented: PresentedToken, entry: 
   const { auth } = checkStanding(request, entry)
   // While the upstream link is dead a fresh token would only meet 401 again, so the client is sent to sign in. The
   // grant stays: once the person has connected again, it goes on (design §6.9).
-  if (auth.link !== undefined && !(await auth.link.isGood(entry.value.subject))) return refuse('upstream_link', entry, deps)
+  if (auth.link !== undefined && !(await auth.link.isGood(entry.value.subject)))
+    return refuse('upstream_link', entry, deps)
   const spentToken = required(parameters, 'refresh_token')
   if (verdict === 'grace') return sameSuccessor(entry.value, presented, spentToken, deps.now())
   const pair = mintPair(entry.value.id)
-  const spent = { hash: presented.hash, sealedSuccessor: sealUnder(spentToken, entry.value.id, JSON.stringify(pair)) }
+  const spent = {
+    hash: presented.hash,
+    sealedSuccessor: sealUnder(spentToken, entry.value.id, JSON.stringify(pair)),
+  }
   const grant = rotate(entry.value, spent, hashesOf(pair), gateway.tokens, deps.now())
   return (await replaceGrant(entry, grant, deps)) ? { grant, pair } : undefined
 }
@@ -119,7 +153,8 @@ function sameSuccessor(grant: Grant, { hash }: PresentedToken, spentToken: strin
 function checkStanding({ parameters, gateway }: TokenRequest, { value: grant }: Entry<Grant>): Route {
   const route = gateway.routes.get(grant.route)
   const profile = gateway.profile(grant.subject)
-  if (route === undefined || profile === undefined || !mayUse(route.access, profile)) throw invalidGrant('standing')
+  if (route === undefined || profile === undefined || !mayUse(route.access, profile))
+    throw invalidGrant('standing')
   checkSameResource(route.resource, parameters.get('resource'), gateway.issuer)
   return route
 }

@@ -1,6 +1,12 @@
 // Transactions in the store, and the cookies that tie each to the browser it began in.
 import { createHmac } from 'node:crypto'
-import { clearCookie, evictOldTransactions, setCookie, transactionCookieName, transactionCookieValue } from '../cookies.ts'
+import {
+  clearCookie,
+  evictOldTransactions,
+  setCookie,
+  transactionCookieName,
+  transactionCookieValue,
+} from '../cookies.ts'
 import { PageError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { hashToken, mintSecret, sameHash } from '../oauth/tokens.ts'
@@ -22,7 +28,10 @@ export interface BoundTransaction {
   readonly browserSecret: string
 }
 
-export async function startTransaction(fields: NewTransaction, { store, now }: Deps): Promise<BoundTransaction> {
+export async function startTransaction(
+  fields: NewTransaction,
+  { store, now }: Deps,
+): Promise<BoundTransaction> {
   const browserSecret = mintSecret()
   const transaction: Transaction = {
     v: FORMAT,
@@ -35,7 +44,9 @@ export async function startTransaction(fields: NewTransaction, { store, now }: D
     subject: undefined,
     upstream: undefined,
   }
-  await store.put(keys.transaction(hashToken(transaction.id)), transaction, { expiresAtMs: transaction.expiresAtMs })
+  await store.put(keys.transaction(hashToken(transaction.id)), transaction, {
+    expiresAtMs: transaction.expiresAtMs,
+  })
   return { transaction, browserSecret }
 }
 
@@ -49,14 +60,24 @@ export async function loadTransaction(id: string | undefined, { store }: Deps): 
 }
 
 /** Moves the transaction on, if nobody else has: of two clicks or two tabs, one wins (sec-C5). */
-export async function advance(entry: Entry<Transaction>, change: Partial<Transaction>, { store }: Deps): Promise<void> {
+export async function advance(
+  entry: Entry<Transaction>,
+  change: Partial<Transaction>,
+  { store }: Deps,
+): Promise<void> {
   const next: Transaction = { ...entry.value, ...change }
-  const won = await store.cas(keys.transaction(hashToken(next.id)), entry.version, next, { expiresAtMs: next.expiresAtMs })
+  const won = await store.cas(keys.transaction(hashToken(next.id)), entry.version, next, {
+    expiresAtMs: next.expiresAtMs,
+  })
   if (!won) throw alreadyUsed()
 }
 
 export function alreadyUsed(): PageError {
-  return new PageError(409, 'This page was already used', 'Your answer has been taken. Go back to your client, and connect again if it still asks.')
+  return new PageError(
+    409,
+    'This page was already used',
+    'Your answer has been taken. Go back to your client, and connect again if it still asks.',
+  )
 }
 
 /**
@@ -78,7 +99,12 @@ export function checkBrowser(transaction: Transaction, request: EndpointRequest,
 }
 
 /** Set-Cookie lines that bind the transaction to this browser and drop the oldest others. */
-export function bindCookies({ transaction, browserSecret }: BoundTransaction, request: EndpointRequest, gateway: Gateway, nowMs: number): string[] {
+export function bindCookies(
+  { transaction, browserSecret }: BoundTransaction,
+  request: EndpointRequest,
+  gateway: Gateway,
+  nowMs: number,
+): string[] {
   const name = transactionCookieName(gateway.cookies, transaction.id)
   const others = new Map([...request.cookies].filter(([other]) => other !== name))
   const maxAgeSeconds = Math.floor((transaction.expiresAtMs - nowMs) / 1000)
@@ -93,6 +119,11 @@ export function unbindCookie(transaction: Transaction, gateway: Gateway): string
 }
 
 /** The form's token: only who holds this browser's cookie for this transaction can make it, every render makes the same one (sec-C9), and a change of the signed-in user makes another. */
-export function csrfToken({ transaction, browserSecret }: BoundTransaction, subject: string | undefined): string {
-  return createHmac('sha256', browserSecret).update(JSON.stringify([transaction.id, subject ?? null])).digest('base64url')
+export function csrfToken(
+  { transaction, browserSecret }: BoundTransaction,
+  subject: string | undefined,
+): string {
+  return createHmac('sha256', browserSecret)
+    .update(JSON.stringify([transaction.id, subject ?? null]))
+    .digest('base64url')
 }

@@ -5,7 +5,11 @@ import { noneLogin } from './none.ts'
 import { verifyPassword } from './password.ts'
 import { type Throttle, type User, usersLogin } from './users.ts'
 
-export function buildLogins(login: LoginConfig, initialUser: ReadonlyMap<string, User> | undefined, throttle: Throttle): readonly Login[] {
+export function buildLogins(
+  login: LoginConfig,
+  initialUser: ReadonlyMap<string, User> | undefined,
+  throttle: Throttle,
+): readonly Login[] {
   const users = login.users === undefined ? initialUser : configuredUsers(login.users)
   const { ttl_ms: sessionTtlMs } = login.session
   const checkNobody = (password: string) => verifyPassword(undefined, password)

@@ -15,9 +15,12 @@ export interface InitialUser {
 
 const DEFAULT_NAME = 'gateway_user'
 
-export async function initialUser(env: Readonly<Record<string, string | undefined>>, passwordFile: string): Promise<InitialUser> {
-  const name = env['MCP_GATEWAY_USERNAME'] || DEFAULT_NAME
-  const password = env['MCP_GATEWAY_PASSWORD']
+export async function initialUser(
+  env: Readonly<Record<string, string | undefined>>,
+  passwordFile: string,
+): Promise<InitialUser> {
+  const name = env.MCP_GATEWAY_USERNAME || DEFAULT_NAME
+  const password = env.MCP_GATEWAY_PASSWORD
   if (password) return { name, password, file: undefined }
   await createPrivateFile(passwordFile, `${generatePassword()}\n`)
   await assertPrivate(passwordFile)
@@ -26,12 +29,16 @@ export async function initialUser(env: Readonly<Record<string, string | undefine
 
 export function asUsers({ name, password }: InitialUser): ReadonlyMap<string, User> {
   const expected = hashToken(password)
-  return new Map([[name, { groups: [], checkPassword: async (given: string) => sameHash(hashToken(given), expected) }]])
+  return new Map([
+    [name, { groups: [], checkPassword: async (given: string) => sameHash(hashToken(given), expected) }],
+  ])
 }
 
 /** 118 bits in letters that can't be confused when read aloud or typed. */
 function generatePassword(): string {
   const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789'
-  const letters = [...randomBytes(64)].filter((byte) => byte < alphabet.length * 8).map((byte) => alphabet[byte % alphabet.length])
+  const letters = [...randomBytes(64)]
+    .filter((byte) => byte < alphabet.length * 8)
+    .map((byte) => alphabet[byte % alphabet.length])
   return [0, 6, 12, 18].map((from) => letters.slice(from, from + 6).join('')).join('-')
 }

@@ -26,7 +26,10 @@ export function createThrottle(now: () => number): Throttle {
 
     failed(account) {
       const failures = (accounts.get(account)?.failures ?? 0) + 1
-      const waitMs = failures < FREE_FAILURES ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES), LONGEST_WAIT_MS)
+      const waitMs =
+        failures < FREE_FAILURES
+          ? 0
+          : Math.min(FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES), LONGEST_WAIT_MS)
       accounts.delete(account)
       accounts.set(account, { failures, waitUntilMs: now() + waitMs })
       const [oldest] = accounts.keys()

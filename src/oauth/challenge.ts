@@ -17,7 +17,9 @@ export function bearerChallenge({ error, description, scopes, resourceMetadata }
     scope: scopes.length > 0 ? formatScope(scopes) : undefined,
     resource_metadata: resourceMetadata,
   }
-  const written = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${quotable(value)}"`]))
+  const written = Object.entries(fields).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}="${quotable(value)}"`],
+  )
   return `Bearer ${written.join(', ')}`
 }
 

@@ -32,7 +32,11 @@ export interface ClientDirectory {
 }
 
 /** Undefined: this gateway does not know the client. */
-export function findClient(clientId: string, { issuer, staticClients }: ClientDirectory, sealer: Sealer): Client | undefined {
+export function findClient(
+  clientId: string,
+  { issuer, staticClients }: ClientDirectory,
+  sealer: Sealer,
+): Client | undefined {
   const known = staticClients.get(clientId)
   if (known !== undefined) return describeStatic(clientId, known)
   const registered = openClientId(sealer, issuer, clientId)
@@ -43,7 +47,12 @@ export function findClient(clientId: string, { issuer, staticClients }: ClientDi
 }
 
 function describeStatic(id: string, client: StaticClient): Client {
-  const { client_secret: secret = '', client_name: name = id, redirect_uris: redirectUris, introspect } = client
+  const {
+    client_secret: secret = '',
+    client_name: name = id,
+    redirect_uris: redirectUris,
+    introspect,
+  } = client
   return {
     id,
     name,
@@ -75,25 +84,39 @@ export function authenticateClient(
   const client = findClient(clientId, directory, sealer)
   if (client === undefined) throw new OAuthError('invalid_client', 'unknown client: register again')
   if (!client.authMethods.includes(method)) {
-    throw new OAuthError('invalid_client', `this client authenticates with ${client.authMethods.join(' or ')}`, { presented: method })
+    throw new OAuthError(
+      'invalid_client',
+      `this client authenticates with ${client.authMethods.join(' or ')}`,
+      { presented: method },
+    )
   }
-  if (secret !== undefined && !client.isSecret(secret)) throw new OAuthError('invalid_client', 'the client secret is wrong')
+  if (secret !== undefined && !client.isSecret(secret))
+    throw new OAuthError('invalid_client', 'the client secret is wrong')
   return client
 }
 
-function presentedCredentials(authorization: string | undefined, parameters: Parameters): PresentedCredentials {
+function presentedCredentials(
+  authorization: string | undefined,
+  parameters: Parameters,
+): PresentedCredentials {
   const bodyId = parameters.get('client_id')
   const bodySecret = parameters.get('client_secret')
   if (authorization !== undefined) {
     const basic = parseBasic(authorization)
-    if (basic === undefined) throw new OAuthError('invalid_client', 'the Authorization header is not Basic client authentication')
+    if (basic === undefined)
+      throw new OAuthError('invalid_client', 'the Authorization header is not Basic client authentication')
     if (bodySecret !== undefined || (bodyId !== undefined && bodyId !== basic.clientId)) {
       throw new OAuthError('invalid_request', 'more than one client authentication')
     }
     return basic
   }
-  if (bodyId === undefined) throw new OAuthError('invalid_client', 'no client authentication: client_id is missing')
-  return { method: bodySecret === undefined ? 'none' : 'client_secret_post', clientId: bodyId, secret: bodySecret }
+  if (bodyId === undefined)
+    throw new OAuthError('invalid_client', 'no client authentication: client_id is missing')
+  return {
+    method: bodySecret === undefined ? 'none' : 'client_secret_post',
+    clientId: bodyId,
+    secret: bodySecret,
+  }
 }
 
 // RFC 6749 §2.3.1 wants both halves form-encoded; clients differ, and ours are made of characters that encode to themselves.

@@ -1,8 +1,9 @@
 // The life of a grant as pure transitions on its one record: code issued → spent → rotated → … → gone. Whoever calls
 // writes the result with compare-and-swap; a lost race is simply judged again on the newer record.
+
+import type { Subject } from '../slots.ts'
 import type { Grant, SpentToken, TokenHash } from '../store/records.ts'
 import { FORMAT } from '../store/records.ts'
-import type { Subject } from '../slots.ts'
 import { isVerifierOf } from './pkce.ts'
 import { mintToken, type PresentedToken, sameHash } from './tokens.ts'
 
@@ -53,10 +54,21 @@ export function issueCode(approval: Approval, lifetimes: Lifetimes, nowMs: numbe
 
 /** Until when the record matters: the code before it is spent, the refresh token afterwards. */
 export function grantExpiresAtMs(grant: Grant): number {
-  return Math.max(grant.code.expiresAtMs, grant.refresh?.expiresAtMs ?? 0, ...grant.access.map((token) => token.expiresAtMs))
+  return Math.max(
+    grant.code.expiresAtMs,
+    grant.refresh?.expiresAtMs ?? 0,
+    ...grant.access.map((token) => token.expiresAtMs),
+  )
 }
 
-export type CodeVerdict = 'good' | 'unknown' | 'expired' | 'replayed' | 'wrong_client' | 'wrong_redirect_uri' | 'wrong_verifier'
+export type CodeVerdict =
+  | 'good'
+  | 'unknown'
+  | 'expired'
+  | 'replayed'
+  | 'wrong_client'
+  | 'wrong_redirect_uri'
+  | 'wrong_verifier'
 
 /**
  * Judges a presented code. Binding comes before spending: another client's attempt must neither burn the code nor, by
@@ -65,7 +77,11 @@ export type CodeVerdict = 'good' | 'unknown' | 'expired' | 'replayed' | 'wrong_c
 export function judgeCode(
   grant: Grant,
   presented: PresentedToken,
-  request: { readonly clientId: string; readonly redirectUri: string | undefined; readonly verifier: string | undefined },
+  request: {
+    readonly clientId: string
+    readonly redirectUri: string | undefined
+    readonly verifier: string | undefined
+  },
   nowMs: number,
 ): CodeVerdict {
   const { code } = grant
@@ -74,7 +90,8 @@ export function judgeCode(
   if (code.spent) return 'replayed'
   if (code.expiresAtMs <= nowMs) return 'expired'
   // OAuth 2.1 dropped redirect_uri from the token request; who sends one must send the right one.
-  if (request.redirectUri !== undefined && request.redirectUri !== code.redirectUri) return 'wrong_redirect_uri'
+  if (request.redirectUri !== undefined && request.redirectUri !== code.redirectUri)
+    return 'wrong_redirect_uri'
   if (!isVerifierOf(code.challenge, request.verifier)) return 'wrong_verifier'
   return 'good'
 }
@@ -82,7 +99,12 @@ export function judgeCode(
 export type RefreshVerdict = 'good' | 'grace' | 'reused' | 'expired' | 'wrong_client'
 
 /** Judges a presented refresh token. Anything with this grant's id that is neither current nor in its grace is a spent token come back (RFC 9700 §4.14.2). */
-export function judgeRefresh(grant: Grant, presented: PresentedToken, clientId: string, nowMs: number): RefreshVerdict {
+export function judgeRefresh(
+  grant: Grant,
+  presented: PresentedToken,
+  clientId: string,
+  nowMs: number,
+): RefreshVerdict {
   if (grant.clientId !== clientId) return 'wrong_client'
   const { refresh } = grant
   if (refresh !== undefined && sameHash(refresh.hash, presented.hash)) {
@@ -127,7 +149,12 @@ export function rotate(
 }
 
 // Earlier access tokens live to their own expiry (design §5); none outlives the family.
-function family(grant: Grant, pair: PairHashes, lifetimes: Lifetimes, nowMs: number): Pick<Grant, 'access' | 'refresh'> {
+function family(
+  grant: Grant,
+  pair: PairHashes,
+  lifetimes: Lifetimes,
+  nowMs: number,
+): Pick<Grant, 'access' | 'refresh'> {
   const until = (ttlMs: number) => Math.min(nowMs + ttlMs, grant.expiresAtMs)
   const living = grant.access.filter((token) => token.expiresAtMs > nowMs)
   return {

@@ -18,14 +18,19 @@ export function isLoopbackHost(hostname: string): boolean {
  * that the registered string means the same to us, to the browser and to the client.
  */
 export function checkRegistrable(uri: unknown, privateSchemes: readonly string[]): string {
-  if (typeof uri !== 'string' || uri.length > MAX_LENGTH) throw refused('is not a string of reasonable length')
+  if (typeof uri !== 'string' || uri.length > MAX_LENGTH)
+    throw refused('is not a string of reasonable length')
   if (!URL.canParse(uri)) throw refused('is not an absolute URI')
   const url = new URL(uri)
   if (url.hash !== '' || uri.includes('#')) throw refused('has a fragment (RFC 6749 §3.1.2)')
   if (url.username !== '' || url.password !== '' || uri.includes('@')) throw refused('has user information')
   if (uri.includes('*')) throw refused('has a wildcard')
   const scheme = url.protocol.slice(0, -1)
-  if (scheme !== 'https' && !(scheme === 'http' && isLoopbackHost(url.hostname)) && !privateSchemes.includes(scheme)) {
+  if (
+    scheme !== 'https' &&
+    !(scheme === 'http' && isLoopbackHost(url.hostname)) &&
+    !privateSchemes.includes(scheme)
+  ) {
     throw refused('is neither https, nor http on loopback, nor a scheme this gateway allows')
   }
   if (url.href !== uri && url.href !== `${uri}/`) throw refused('is not in its canonical form')
@@ -33,7 +38,10 @@ export function checkRegistrable(uri: unknown, privateSchemes: readonly string[]
 }
 
 /** Exact string match; only the port of an http loopback URI floats (RFC 8252 §7.3, RFC 9700 §2.1: a prefix rule lets an open redirect on the client's site steal codes). */
-export function checkRedirectUri(registered: readonly string[], requested: string | undefined): VerifiedRedirect {
+export function checkRedirectUri(
+  registered: readonly string[],
+  requested: string | undefined,
+): VerifiedRedirect {
   if (requested === undefined) {
     const [only, ...others] = registered
     if (only !== undefined && others.length === 0) return only as VerifiedRedirect
@@ -50,9 +58,12 @@ export function checkRedirectUri(registered: readonly string[], requested: strin
 // The URI's own text with the port cut out, or undefined when it isn't http on loopback. Works on the text, not on a
 // parsed and rebuilt URL, so that no two different strings become equal by normalisation.
 function loopbackWithoutPort(uri: string): string | undefined {
-  const match = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(?::([1-9]\d{0,4}))?((?:[/?][\x21-\x7e]*)?)$/.exec(uri)
+  const match = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(?::([1-9]\d{0,4}))?((?:[/?][\x21-\x7e]*)?)$/.exec(
+    uri,
+  )
   if (match === null || Number(match[2] ?? 80) > 65535 || uri.includes('#')) return undefined
-  if (!URL.canParse(uri) || ![uri, `${uri}/`].includes(hrefKeepingDefaultPort(uri, match[2]))) return undefined
+  if (!URL.canParse(uri) || ![uri, `${uri}/`].includes(hrefKeepingDefaultPort(uri, match[2])))
+    return undefined
   return `http://${match[1]}${match[3]}`
 }
 
@@ -67,7 +78,10 @@ function refused(why: string): OAuthError {
 }
 
 /** The redirect back to the client. Parameters that the client's own URI already carries under our names are replaced, so that exactly one `code`, `state` and `iss` arrive (sec-A7). */
-export function redirectLocation(redirect: VerifiedRedirect, parameters: Readonly<Record<string, string | undefined>>): string {
+export function redirectLocation(
+  redirect: VerifiedRedirect,
+  parameters: Readonly<Record<string, string | undefined>>,
+): string {
   const [base = '', query = ''] = split(redirect)
   // The rest of its query is retained byte for byte (RFC 6749 §3.1.2): to parse and rebuild it would re-encode it.
   const own = query.split('&').filter((pair) => pair !== '' && !Object.hasOwn(parameters, nameOf(pair)))

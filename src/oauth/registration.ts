@@ -24,22 +24,28 @@ const PREFIX = 'dcr-'
 const SERVED_GRANTS = ['authorization_code', 'refresh_token']
 
 /** Judges a registration request. Unknown members are ignored, an auth method we lack is replaced (RFC 7591 §3.2.1 allows it and clients read the echo). */
-export function parseClientMetadata(body: unknown, privateSchemes: readonly string[], nowMs: number): ClientMetadata {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('the body must be a JSON object')
+export function parseClientMetadata(
+  body: unknown,
+  privateSchemes: readonly string[],
+  nowMs: number,
+): ClientMetadata {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw invalid('the body must be a JSON object')
   const request = body as Readonly<Record<string, unknown>>
   const { redirect_uris: uris, grant_types: grants } = request
   if (!Array.isArray(uris) || uris.length === 0) {
     throw new OAuthError('invalid_redirect_uri', 'redirect_uris must be a list with at least one URI')
   }
-  if (uris.length > MAX_REDIRECT_URIS) throw new OAuthError('invalid_redirect_uri', `more than ${MAX_REDIRECT_URIS} redirect_uris`)
+  if (uris.length > MAX_REDIRECT_URIS)
+    throw new OAuthError('invalid_redirect_uri', `more than ${MAX_REDIRECT_URIS} redirect_uris`)
   if (grants !== undefined && (!Array.isArray(grants) || !grants.includes('authorization_code'))) {
     throw invalid('grant_types must include authorization_code')
   }
   checkWebUris(request)
   return {
     redirectUris: [...new Set(uris.map((uri) => checkRegistrable(uri, privateSchemes)))],
-    name: clientName(request['client_name']),
-    authMethod: authMethod(request['token_endpoint_auth_method']),
+    name: clientName(request.client_name),
+    authMethod: authMethod(request.token_endpoint_auth_method),
     issuedAtSeconds: Math.floor(nowMs / 1000),
   }
 }
@@ -70,7 +76,8 @@ function authMethod(method: unknown): ClientAuthMethod {
 export function sealClientId(sealer: Sealer, issuer: string, metadata: ClientMetadata): string {
   const { redirectUris, name, authMethod, issuedAtSeconds } = metadata
   const text = JSON.stringify([1, issuedAtSeconds, authMethod, redirectUris, name ?? null])
-  if (Buffer.byteLength(text) > MAX_METADATA_BYTES) throw invalid(`the metadata is larger than ${MAX_METADATA_BYTES} bytes`)
+  if (Buffer.byteLength(text) > MAX_METADATA_BYTES)
+    throw invalid(`the metadata is larger than ${MAX_METADATA_BYTES} bytes`)
   return PREFIX + sealer.seal(PURPOSE, issuer, text)
 }
 
@@ -79,7 +86,13 @@ export function openClientId(sealer: Sealer, issuer: string, clientId: string): 
   if (!clientId.startsWith(PREFIX)) return undefined
   const text = sealer.open(PURPOSE, issuer, clientId.slice(PREFIX.length))
   if (text === undefined) return undefined
-  const [, issuedAtSeconds, authMethod, redirectUris, name] = JSON.parse(text) as [number, number, ClientAuthMethod, string[], string | null]
+  const [, issuedAtSeconds, authMethod, redirectUris, name] = JSON.parse(text) as [
+    number,
+    number,
+    ClientAuthMethod,
+    string[],
+    string | null,
+  ]
   return { redirectUris, name: name ?? undefined, authMethod, issuedAtSeconds }
 }
 

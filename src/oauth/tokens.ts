@@ -34,7 +34,8 @@ export function hashToken(token: string): string {
 /** Undefined for anything that this gateway cannot have minted as that kind of token. */
 export function parseToken(kind: TokenKind, token: string | undefined): PresentedToken | undefined {
   const match = token === undefined ? null : FORM.exec(token)
-  if (token === undefined || match === null || match[1] !== TAGS[kind] || match[2] === undefined) return undefined
+  if (token === undefined || match === null || match[1] !== TAGS[kind] || match[2] === undefined)
+    return undefined
   return { kind, grantId: match[2], hash: hashToken(token) }
 }
 

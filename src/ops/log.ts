@@ -21,7 +21,15 @@ export interface LogOptions {
 export function createLog({ level, format }: LogOptions, output: NodeJS.WriteStream = process.stderr): Log {
   const pretty = format === 'pretty' || (format === 'auto' && output.isTTY === true)
   const destination = pretty ? prettyStream(output) : output
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination)
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  )
   const write =
     (name: keyof Log): Write =>
     (event, fields = {}) =>

@@ -8,13 +8,18 @@ const STYLES: Readonly<Record<string, Style>> = { debug: 'dim', info: 'green', w
 const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 export function prettyStream(output: NodeJS.WriteStream): { write(line: string): void } {
-  const paint = (style: Style, text: string) => (output.isTTY === true && !process.env['NO_COLOR'] ? styleText(style, text) : text)
+  const paint = (style: Style, text: string) =>
+    output.isTTY === true && !process.env.NO_COLOR ? styleText(style, text) : text
   return {
     write(line) {
       const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
       const clock = String(time).slice(11, 19)
-      const details = Object.entries(fields).map(([name, value]) => `${paint('dim', `${name}=`)}${plain(value)}`)
-      output.write(`${[paint('dim', clock), paint(STYLES[String(level)] ?? 'reset', plain(msg)), ...details].join('  ')}\n`)
+      const details = Object.entries(fields).map(
+        ([name, value]) => `${paint('dim', `${name}=`)}${plain(value)}`,
+      )
+      output.write(
+        `${[paint('dim', clock), paint(STYLES[String(level)] ?? 'reset', plain(msg)), ...details].join('  ')}\n`,
+      )
     },
   }
 }

@@ -8,11 +8,17 @@ export interface ConsentView {
   readonly clientName: string | undefined
   readonly redirectUri: string
   readonly route: { readonly title: string; readonly resource: string }
-  readonly upstream: { readonly host: string; readonly asksForAccount: boolean; readonly scopes: readonly string[] }
+  readonly upstream: {
+    readonly host: string
+    readonly asksForAccount: boolean
+    readonly scopes: readonly string[]
+  }
   readonly transaction: string
   readonly csrf: string
   /** The signed-in user's name; undefined asks for name and password, `anonymous` for nothing. */
-  readonly user: { readonly kind: 'signed_in'; readonly name: string } | { readonly kind: 'password' | 'anonymous' }
+  readonly user:
+    | { readonly kind: 'signed_in'; readonly name: string }
+    | { readonly kind: 'password' | 'anonymous' }
   readonly error?: string | undefined
   readonly username?: string | undefined
 }

@@ -19,11 +19,18 @@ export function raw(markup: string): Markup {
 
 function render(value: Value): string {
   if (value === undefined) return ''
-  if (typeof value === 'object') return 'markup' in value ? value.markup : value.map((item) => item.markup).join('')
+  if (typeof value === 'object')
+    return 'markup' in value ? value.markup : value.map((item) => item.markup).join('')
   return escapeText(String(value))
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
 
 function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')

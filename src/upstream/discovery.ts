@@ -33,18 +33,29 @@ export async function discoverResource(http: ControlHttp, upstream: URL): Promis
     if (document === undefined) continue
     const { resource, authorization_servers: servers, scopes_supported: scopes } = document
     if (typeof resource !== 'string' || !isResourceOf(resource, upstream)) {
-      throw distrusted('its protected resource metadata is about another resource', { found: String(resource).slice(0, 200) })
+      throw distrusted('its protected resource metadata is about another resource', {
+        found: String(resource).slice(0, 200),
+      })
     }
     const issuer = strings(servers)[0]
-    if (issuer === undefined) throw distrusted('its protected resource metadata names no authorization server')
-    return { resource, issuer, scope: hints.scope ?? (Array.isArray(scopes) ? strings(scopes).join(' ') : undefined) }
+    if (issuer === undefined)
+      throw distrusted('its protected resource metadata names no authorization server')
+    return {
+      resource,
+      issuer,
+      scope: hints.scope ?? (Array.isArray(scopes) ? strings(scopes).join(' ') : undefined),
+    }
   }
   // Servers of 2025-03-26 know no such document: they are their own authorization server (spec-D13).
   return { resource: upstream.href, issuer: upstream.origin, scope: hints.scope }
 }
 
 /** The metadata of an issuer. `trust`: whether the operator wrote this issuer down, or an upstream named it. Throws UpstreamError. */
-export async function discoverServer(http: ControlHttp, issuer: string, trust: Trust): Promise<ServerMetadata> {
+export async function discoverServer(
+  http: ControlHttp,
+  issuer: string,
+  trust: Trust,
+): Promise<ServerMetadata> {
   if (!URL.canParse(issuer)) throw distrusted('its authorization server is not a URL')
   for (const url of serverMetadataUrls(new URL(issuer))) {
     const document = await fetchJson(http, url, trust)
@@ -54,7 +65,10 @@ export async function discoverServer(http: ControlHttp, issuer: string, trust: T
 }
 
 // `initialize` is what every client of every era may send first; nothing but the challenge is read from the answer.
-async function askForChallenge(http: ControlHttp, upstream: URL): Promise<ReturnType<typeof parseBearerHints>> {
+async function askForChallenge(
+  http: ControlHttp,
+  upstream: URL,
+): Promise<ReturnType<typeof parseBearerHints>> {
   const answer = await http({
     method: 'POST',
     url: upstream,
@@ -64,33 +78,47 @@ async function askForChallenge(http: ControlHttp, upstream: URL): Promise<Return
       jsonrpc: '2.0',
       id: 0,
       method: 'initialize',
-      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'mcp-oauth-gateway', version: '1' } },
+      params: {
+        protocolVersion: '2025-11-25',
+        capabilities: {},
+        clientInfo: { name: 'mcp-oauth-gateway', version: '1' },
+      },
     }),
   })
-  return answer.status === 401 ? parseBearerHints(headerOf(answer, 'www-authenticate')) : parseBearerHints(undefined)
+  return answer.status === 401
+    ? parseBearerHints(headerOf(answer, 'www-authenticate'))
+    : parseBearerHints(undefined)
 }
 
 function candidates(advertised: string | undefined, upstream: URL): readonly URL[] {
-  return advertised !== undefined && URL.canParse(advertised) ? [new URL(advertised)] : resourceMetadataUrls(upstream)
+  return advertised !== undefined && URL.canParse(advertised)
+    ? [new URL(advertised)]
+    : resourceMetadataUrls(upstream)
 }
 
 function checkServerMetadata(document: Readonly<Record<string, unknown>>, issuer: string): ServerMetadata {
   // RFC 8414 §3.3, byte for byte: whoever can answer for another issuer can take its codes (mix-up, RFC 9700 §4.4).
-  if (document['issuer'] !== issuer) {
-    throw distrusted('its authorization server metadata names another issuer', { expected: issuer.slice(0, 200), found: String(document['issuer']).slice(0, 200) })
+  if (document.issuer !== issuer) {
+    throw distrusted('its authorization server metadata names another issuer', {
+      expected: issuer.slice(0, 200),
+      found: String(document.issuer).slice(0, 200),
+    })
   }
-  if (!strings(document['code_challenge_methods_supported']).includes('S256')) {
-    throw distrusted('its authorization server does not support PKCE with S256; if it does and only does not say so, write its endpoints into the configuration')
+  if (!strings(document.code_challenge_methods_supported).includes('S256')) {
+    throw distrusted(
+      'its authorization server does not support PKCE with S256; if it does and only does not say so, write its endpoints into the configuration',
+    )
   }
-  const authMethods = document['token_endpoint_auth_methods_supported']
+  const authMethods = document.token_endpoint_auth_methods_supported
   return {
     issuer,
     authorizationEndpoint: endpoint(document, 'authorization_endpoint'),
     tokenEndpoint: endpoint(document, 'token_endpoint'),
-    registrationEndpoint: document['registration_endpoint'] === undefined ? undefined : endpoint(document, 'registration_endpoint'),
+    registrationEndpoint:
+      document.registration_endpoint === undefined ? undefined : endpoint(document, 'registration_endpoint'),
     authMethods: authMethods === undefined ? undefined : strings(authMethods),
-    scopesSupported: strings(document['scopes_supported']),
-    issParameterSupported: document['authorization_response_iss_parameter_supported'] === true,
+    scopesSupported: strings(document.scopes_supported),
+    issParameterSupported: document.authorization_response_iss_parameter_supported === true,
   }
 }
 
@@ -99,20 +127,37 @@ function endpoint(document: Readonly<Record<string, unknown>>, name: string): st
   const value = document[name]
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   const loopback = url?.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
-  if (url === undefined || !(url.protocol === 'https:' || loopback) || url.username !== '' || url.password !== '') {
+  if (
+    url === undefined ||
+    !(url.protocol === 'https:' || loopback) ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
     throw distrusted(`its authorization server metadata has no usable ${name}`)
   }
   return url.href
 }
 
 /** Undefined for anything but a JSON object with status 200: then the next address is tried. An unreachable server ends the search. */
-async function fetchJson(http: ControlHttp, url: URL, trust: Trust): Promise<Readonly<Record<string, unknown>> | undefined> {
+async function fetchJson(
+  http: ControlHttp,
+  url: URL,
+  trust: Trust,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   const answer = await http({ method: 'GET', url, headers: JSON_ACCEPT, trust })
-  if (answer.status >= 500) throw new UpstreamError('unavailable', 'the upstream cannot say where to sign in at the moment', { url: url.origin, status: answer.status }, 5)
+  if (answer.status >= 500)
+    throw new UpstreamError(
+      'unavailable',
+      'the upstream cannot say where to sign in at the moment',
+      { url: url.origin, status: answer.status },
+      5,
+    )
   if (answer.status !== 200) return undefined
   try {
     const document: unknown = JSON.parse(answer.body.toString('utf8'))
-    return typeof document === 'object' && document !== null && !Array.isArray(document) ? (document as Record<string, unknown>) : undefined
+    return typeof document === 'object' && document !== null && !Array.isArray(document)
+      ? (document as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }

@@ -103,11 +103,22 @@ export interface RefreshRequest {
 }
 
 /** `invalid_grant` is the only answer that ends a link (design §6.9). Throws UpstreamError for every other failure: `unavailable` passes by itself, `credential_refused` is for the operator. */
-export async function refreshTokens(http: ControlHttp, server: UpstreamServer, request: RefreshRequest, nowMs: number): Promise<UpstreamTokens | 'invalid_grant'> {
+export async function refreshTokens(
+  http: ControlHttp,
+  server: UpstreamServer,
+  request: RefreshRequest,
+  nowMs: number,
+): Promise<UpstreamTokens | 'invalid_grant'> {
   const { as, client } = parties(server)
   try {
     const options = tokenOptions(http, server, request.resource)
-    const response = await oauth.refreshTokenGrantRequest(as, client, clientAuth(server), request.refreshToken, options)
+    const response = await oauth.refreshTokenGrantRequest(
+      as,
+      client,
+      clientAuth(server),
+      request.refreshToken,
+      options,
+    )
     return tokensOf(await oauth.processRefreshTokenResponse(as, client, response), nowMs)
   } catch (error) {
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
@@ -118,13 +129,24 @@ export async function refreshTokens(http: ControlHttp, server: UpstreamServer, r
 /** The client may try again after this unless the upstream named a time. */
 const RETRY_SECONDS = 5
 /** RFC 6749 §5.2 errors that mean this gateway's registration or configuration is at fault. */
-const OPERATOR_ERRORS: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type', 'invalid_request', 'invalid_scope', 'invalid_target'])
+const OPERATOR_ERRORS: ReadonlySet<string> = new Set([
+  'invalid_client',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+])
 
 function refreshFailure(error: unknown): unknown {
   if (error instanceof oauth.ResponseBodyError) {
     const detail = { upstreamError: error.error.slice(0, 40), upstreamStatus: error.status }
     if (OPERATOR_ERRORS.has(error.error) && error.status < 500 && error.status !== 429) {
-      return new UpstreamError('credential_refused', 'the upstream sign-in server refused this gateway: its operator has to act', detail)
+      return new UpstreamError(
+        'credential_refused',
+        'the upstream sign-in server refused this gateway: its operator has to act',
+        detail,
+      )
     }
     return unavailable(detail, retryAfterSeconds(error.response.headers.get('retry-after')))
   }
@@ -139,7 +161,12 @@ function refreshFailure(error: unknown): unknown {
 }
 
 function unavailable(detail: LogDetail, retryAfter = RETRY_SECONDS): UpstreamError {
-  return new UpstreamError('unavailable', 'the upstream sign-in server does not answer as it should: try again', detail, retryAfter)
+  return new UpstreamError(
+    'unavailable',
+    'the upstream sign-in server does not answer as it should: try again',
+    detail,
+    retryAfter,
+  )
 }
 
 function retryAfterSeconds(header: string | null | undefined): number | undefined {

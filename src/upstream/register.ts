@@ -22,16 +22,31 @@ export interface RegistrationRequest {
 const PREFERENCE: readonly UpstreamAuthMethod[] = ['client_secret_basic', 'client_secret_post', 'none']
 
 /** The method to use where the operator did not choose one. Absent metadata means client_secret_basic (RFC 8414 §2). */
-export function chooseAuthMethod(supported: readonly string[] | undefined, hasSecret: boolean): UpstreamAuthMethod {
+export function chooseAuthMethod(
+  supported: readonly string[] | undefined,
+  hasSecret: boolean,
+): UpstreamAuthMethod {
   if (!hasSecret) return 'none'
-  return PREFERENCE.find((method) => method !== 'none' && (supported?.includes(method) ?? true)) ?? 'client_secret_basic'
+  return (
+    PREFERENCE.find((method) => method !== 'none' && (supported?.includes(method) ?? true)) ??
+    'client_secret_basic'
+  )
 }
 
 /** Throws UpstreamError when the server takes no registrations, or not this one. */
-export async function registerClient(http: ControlHttp, server: ServerMetadata, trust: Trust, request: RegistrationRequest): Promise<UpstreamRegistration> {
+export async function registerClient(
+  http: ControlHttp,
+  server: ServerMetadata,
+  trust: Trust,
+  request: RegistrationRequest,
+): Promise<UpstreamRegistration> {
   const { registrationEndpoint } = server
   if (registrationEndpoint === undefined) {
-    throw new UpstreamError('bad_response', 'the upstream takes no registrations: create a client there and write its client_id into the configuration', { issuer: server.issuer })
+    throw new UpstreamError(
+      'bad_response',
+      'the upstream takes no registrations: create a client there and write its client_id into the configuration',
+      { issuer: server.issuer },
+    )
   }
   const asked = PREFERENCE.find((method) => server.authMethods?.includes(method) ?? true) ?? 'none'
   const answer = await http({
@@ -50,15 +65,22 @@ export async function registerClient(http: ControlHttp, server: ServerMetadata, 
     }),
   })
   const registered = answer.status === 201 || answer.status === 200 ? parseObject(answer.body) : undefined
-  if (registered === undefined || typeof registered['client_id'] !== 'string') {
+  if (registered === undefined || typeof registered.client_id !== 'string') {
     const unavailable = answer.status === 429 || answer.status >= 500
-    throw new UpstreamError(unavailable ? 'unavailable' : 'bad_response', 'the upstream did not register this gateway', { issuer: server.issuer, status: answer.status })
+    throw new UpstreamError(
+      unavailable ? 'unavailable' : 'bad_response',
+      'the upstream did not register this gateway',
+      { issuer: server.issuer, status: answer.status },
+    )
   }
   return registrationOf(registered, asked)
 }
 
 // What was echoed counts, not what was asked (RFC 7591 §3.2.1); a secret without a method is Basic.
-function registrationOf(registered: Readonly<Record<string, unknown>>, asked: UpstreamAuthMethod): UpstreamRegistration {
+function registrationOf(
+  registered: Readonly<Record<string, unknown>>,
+  asked: UpstreamAuthMethod,
+): UpstreamRegistration {
   const { client_id: clientId, client_secret: secret, token_endpoint_auth_method: echoed } = registered
   const clientSecret = typeof secret === 'string' && secret !== '' ? secret : undefined
   const method = PREFERENCE.find((known) => known === echoed) ?? asked

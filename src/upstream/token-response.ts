@@ -35,13 +35,14 @@ function judged(status: number, body: Buffer): Response {
     if (typeof value === 'string' && value !== '') token[name] = value
   }
   // GitHub answers errors with status 200 (spec-U8).
-  if (token['error'] !== undefined) return answer(status < 400 ? 400 : failureStatus(status), { error: token['error'] })
-  if (status >= 300 || token['access_token'] === undefined)
+  if (token.error !== undefined)
+    return answer(status < 400 ? 400 : failureStatus(status), { error: token.error })
+  if (status >= 300 || token.access_token === undefined)
     return answer(failureStatus(status), { error: 'invalid_response' })
-  const lifetime = lifetimeSeconds(members['expires_in'])
+  const lifetime = lifetimeSeconds(members.expires_in)
   return answer(200, {
     ...token,
-    token_type: typeof token['token_type'] === 'string' ? token['token_type'] : 'bearer',
+    token_type: typeof token.token_type === 'string' ? token.token_type : 'bearer',
     ...(lifetime !== undefined && { expires_in: lifetime }),
   })
 }

@@ -10,7 +10,9 @@ export function resourceMetadataUrls(resource: URL): readonly URL[] {
 /** RFC 8414 §3.1 and OpenID Connect Discovery, in the order MCP demands (spec-D7). */
 export function serverMetadataUrls(issuer: URL): readonly URL[] {
   const path = trimSlash(issuer.pathname)
-  const inserted = ['oauth-authorization-server', 'openid-configuration'].map((name) => `/.well-known/${name}${path}`)
+  const inserted = ['oauth-authorization-server', 'openid-configuration'].map(
+    (name) => `/.well-known/${name}${path}`,
+  )
   const appended = path === '' ? [] : [`${path}/.well-known/openid-configuration`]
   return [...inserted, ...appended].map((candidate) => new URL(candidate, issuer.origin))
 }
@@ -24,11 +26,16 @@ export interface BearerHints {
 /** Reads the first Bearer challenge; other schemes may stand before it. */
 export function parseBearerHints(header: string | undefined): BearerHints {
   const bearer = /(?:^|,)\s*Bearer\s+(.*)$/is.exec(header ?? '')?.[1] ?? ''
-  return { resourceMetadata: challengeParameter(bearer, 'resource_metadata'), scope: challengeParameter(bearer, 'scope') }
+  return {
+    resourceMetadata: challengeParameter(bearer, 'resource_metadata'),
+    scope: challengeParameter(bearer, 'scope'),
+  }
 }
 
 function challengeParameter(text: string, name: string): string | undefined {
-  const match = new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))`, 'i').exec(text)
+  const match = new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))`, 'i').exec(
+    text,
+  )
   return match?.[1]?.replace(/\\(.)/g, '$1') ?? match?.[2]
 }
 
@@ -40,7 +47,8 @@ function challengeParameter(text: string, name: string): string | undefined {
 export function isResourceOf(resource: string, upstream: URL): boolean {
   if (!URL.canParse(resource)) return false
   const named = new URL(resource)
-  if (named.origin !== upstream.origin || named.hash !== '' || named.username !== '' || named.password !== '') return false
+  if (named.origin !== upstream.origin || named.hash !== '' || named.username !== '' || named.password !== '')
+    return false
   if (named.search !== '' && named.search !== upstream.search) return false
   const ancestor = trimSlash(named.pathname)
   const path = trimSlash(upstream.pathname)

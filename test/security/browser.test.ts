@@ -239,7 +239,7 @@ async function everyPage(world: World, browser: Browser): Promise<Page[]> {
   for (const url of urls) pages.push(await browser.goto(url))
   pages.push(
     await browser.post(`${world.url}/login`, {}),
-    await browser.post(`${world.url}/consent`, { transaction: 'x'.repeat(100_000) }),
+    await browser.post(`${world.url}/consent`, { transaction: 'x'.repeat(5000) }),
   )
   return pages
 }
@@ -350,7 +350,7 @@ test('sec-L9: whatever is put into whichever parameter of whichever page comes o
     ]) {
       const answer = await send(world.url + path)
       assert.match(answer.headers.get('content-type') ?? '', 'application/json')
-      assert.not.match(answer.text, /script|alert/)
+      assert.not.match(answer.text, /<|alert/)
     }
   }
   assert.is(shown, BREAKOUTS.length)

@@ -197,6 +197,8 @@ test('sec-F5: strangers have two lookups under way at most, and the others do no
   // Nobody waits beyond their time, in the queue or out of it; but the places stay taken until the resolver is done.
   patience.abort(reason)
   assert.equal(await Promise.all(verdicts), [reason, reason, reason, reason])
+  const tooLate = guard(new URL('https://late.test/'), 'foreign', patience.signal)
+  assert.is(await tooLate.catch((error: unknown) => error), reason)
   const next = guard(new URL('https://next.test/'), 'foreign', never)
   assert.is(asked.length, 4)
   for (const answer of pending) answer()

@@ -67,6 +67,15 @@ function resolver(...answers: (readonly string[])[]) {
   return { lookup, calls: () => calls }
 }
 
+// Takes as long as a stranger is given; waited for at the end.
+const strangerStartedMs = performance.now()
+const strangerMs = createControlHttp({ lookup: () => {} })(
+  get('https://client.test/', { trust: 'foreign' }),
+).then(
+  () => Number.NaN,
+  () => performance.now() - strangerStartedMs,
+)
+
 /** Starts a body and goes on, a byte at a time, until the other side has had enough. */
 function drip(response: ServerResponse): Promise<unknown> {
   response.writeHead(200)
@@ -221,7 +230,7 @@ test('what was checked is what is asked, though the URL object changes during th
     url.port = String(inside.port)
     callback(null, [{ address: '127.0.0.1', family: 4 }])
   }
-  const answer = await createControlHttp({ lookup })(get(url, { trust: { derivedFrom: 'localhost' } }))
+  const answer = await createControlHttp({ lookup })(get(url, { url, trust: { derivedFrom: 'localhost' } }))
   assert.is(answer.body.toString(), `localhost:${port}`)
   assert.is(inside.connections(), 0)
 })
@@ -337,11 +346,31 @@ test('sec-F5: an encoded answer is refused, not inflated', async (context) => {
   }
 })
 
+test('sec-F5: a refused answer is not read to its end', async (context) => {
+  const closed: Promise<unknown>[] = []
+  const { url } = await startHttp(context, (_, response) => {
+    response.setHeader('content-encoding', 'gzip')
+    closed.push(drip(response))
+  })
+  await fails('bad_response', controlHttp(get(url)))
+  await Promise.all(closed)
+})
+
 test('an answer that says it is not encoded is read as it is', async (context) => {
   const { url } = await startHttp(context, (_, response) =>
     response.writeHead(200, { 'content-encoding': 'Identity' }).end('{}'),
   )
   assert.is((await controlHttp(get(url))).body.toString(), '{}')
+})
+
+test('broken framing right after the head is a fault like any other, and no crash', async (context) => {
+  const { url } = await startRaw(context, (socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nZZZ\r\n'))
+  })
+  for (let i = 0; i < 10; i += 1) {
+    const error = await controlHttp(get(url)).catch((error: unknown) => error)
+    assert.instance(error, UpstreamError)
+  }
 })
 
 test('an answer cut short is no answer', async (context) => {
@@ -460,6 +489,11 @@ test('sec-F8: no proxy variable changes where a request goes, or whether it goes
     assert.equal(outcomes, ['direct', 'unreachable', 'unreachable'])
   }
   assert.is(connections, 0)
+})
+
+test('sec-F5: what a stranger names has five seconds, unless the caller says otherwise', async () => {
+  const tookMs = await strangerMs
+  assert.ok(tookMs >= 4_900 && tookMs < 10_000, `${tookMs} ms`)
 })
 
 const hasOpenssl = (() => {

@@ -66,6 +66,15 @@ test('strangers cannot fill the memory with names: too many hosts at a time are 
   assert.is(claim('new.test', 2_500), 0)
 })
 
+test('a host that is asked again and again does not keep the rested ones in memory', () => {
+  const claim = createClaims()
+  claim('busy.test', 0)
+  for (let i = 1; i < 10_000; i += 1) claim(`${i}.test`, 0)
+  claim('busy.test', 900)
+  assert.is(claim('new.test', 999), 1_000)
+  assert.is(claim('new.test', 1_500), 0)
+})
+
 /** A server that counts, and answers when told to. */
 async function startSlow(context: TestContext) {
   const waiting: { path: string | undefined; response: ServerResponse }[] = []

@@ -51,8 +51,14 @@ const callbackClash: Rule = {
   },
 }
 
-function callbacksOf(facts: Facts): { readonly id: string; readonly pointer: string; readonly callback: string | undefined }[] {
-  const written = serversOf(facts).map(({ id, pointer, server }) => ({ id, pointer, callback: server.callback }))
+function callbacksOf(
+  facts: Facts,
+): { readonly id: string; readonly pointer: string; readonly callback: string | undefined }[] {
+  const written = serversOf(facts).map(({ id, pointer, server }) => ({
+    id,
+    pointer,
+    callback: server.callback,
+  }))
   const discovered = authorizationCodeRoutes(facts)
     .filter(({ auth }) => auth.authorization_server === undefined)
     .map(({ name }) => ({ id: name, pointer: childPointer('/routes', name), callback: undefined }))
@@ -73,7 +79,11 @@ const incomplete: Rule = {
         const hint = 'Write issuer, or authorization_endpoint, token_endpoint and client_id.'
         yield { pointer, at: 'key', message, hint }
       } else if (client === undefined && server.client_secret !== undefined) {
-        yield { pointer: `${pointer}/client_secret`, message: 'a client_secret belongs to a client_id', hint: 'Add client_id.' }
+        yield {
+          pointer: `${pointer}/client_secret`,
+          message: 'a client_secret belongs to a client_id',
+          hint: 'Add client_id.',
+        }
       }
     }
   },
@@ -151,7 +161,8 @@ const plainTokenEndpoint: Rule = {
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
       const at = `${pointer}/token_endpoint`
-      if (server.token_endpoint === undefined || !facts.known(at) || !isPlainHttp(server.token_endpoint)) continue
+      if (server.token_endpoint === undefined || !facts.known(at) || !isPlainHttp(server.token_endpoint))
+        continue
       yield { pointer: at, message: 'codes and tokens cross the network unencrypted', hint: 'Use https.' }
     }
   },

@@ -16,7 +16,11 @@ const redirectUri: Rule = {
         try {
           checkRegistrable(uri, registration.redirect_schemes)
         } catch (error) {
-          yield { pointer, message: error instanceof Error ? error.message : String(error), hint: 'Write it as the client sends it.' }
+          yield {
+            pointer,
+            message: error instanceof Error ? error.message : String(error),
+            hint: 'Write it as the client sends it.',
+          }
         }
       }
     }
@@ -30,7 +34,11 @@ const introspectWithoutSecret: Rule = {
     for (const [id, { introspect, client_secret: secret }] of Object.entries(facts.config.clients.static)) {
       if (!introspect || secret !== undefined) continue
       const pointer = `${childPointer('/clients/static', id)}/introspect`
-      yield { pointer, message: 'anybody could introspect under the name of a client without a secret', hint: 'Add client_secret.' }
+      yield {
+        pointer,
+        message: 'anybody could introspect under the name of a client without a secret',
+        hint: 'Add client_secret.',
+      }
     }
   },
 }

@@ -53,8 +53,9 @@ export function serversOf(facts: Facts): PlacedServer[] {
     pointer: childPointer('/authorization_servers', id),
     server,
   }))
-  const inline = authorizationCodeRoutes(facts).flatMap(({ name, pointer, auth: { authorization_server: server } }) =>
-    typeof server === 'object' ? [{ id: name, pointer, server }] : [],
+  const inline = authorizationCodeRoutes(facts).flatMap(
+    ({ name, pointer, auth: { authorization_server: server } }) =>
+      typeof server === 'object' ? [{ id: name, pointer, server }] : [],
   )
   return [...named, ...inline]
 }
