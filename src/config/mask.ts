@@ -103,7 +103,7 @@ const STRUCTURE = new Set<string | null>([
 function showStructure(mask: Mask, pieces: readonly Lexeme[], known: ReadonlySet<string>): void {
   mask.fill(1)
   for (const [index, { type, source, offset }] of pieces.entries()) {
-    const isKey = known.has(source) && pieces[index + 1]?.type === 'map-value-ind'
+    const isKey = (known.has(source) || source === '<<') && pieces[index + 1]?.type === 'map-value-ind'
     if (STRUCTURE.has(type) || isKey) mask.fill(0, offset, offset + source.length)
   }
 }

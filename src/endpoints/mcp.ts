@@ -150,8 +150,10 @@ function writeFailure(
     response.destroy()
     return
   }
+  const text = failureBody(error, body)
   const headers = {
     'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...retryAfter(error),
@@ -159,7 +161,7 @@ function writeFailure(
     // What is left of an unread body can't be told from a next request, so the connection ends with the answer.
     ...(!request.complete && { connection: 'close' }),
   }
-  response.writeHead(status, headers).end(failureBody(error, body))
+  response.writeHead(status, headers).end(text)
 }
 
 function challengeHeader(error: GatewayError, route: Route): Readonly<Record<string, string>> {

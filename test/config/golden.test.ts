@@ -50,7 +50,9 @@ function outcome(text: string): string {
   try {
     const { config, warnings } = loadConfig(input)
     const paths = scene.flatMap(([key, value]) => (key === 'show' ? value.split(', ') : []))
-    return report(warnings, text) + paths.map((path) => `${path} = ${JSON.stringify(at(config, path))}\n`).join('')
+    return (
+      report(warnings, text) + paths.map((path) => `${path} = ${JSON.stringify(at(config, path))}\n`).join('')
+    )
   } catch (error) {
     if (error instanceof ConfigError) return report(error.problems, text)
     throw error
@@ -64,13 +66,19 @@ function report(problems: readonly Problem[], text: string): string {
 }
 
 function directives(text: string): [key: string, value: string][] {
-  return [...text.matchAll(/^# (env|file|show|offline)(?:: (.*))?$/gm)].map(([, key = '', value = '']) => [key, value])
+  return [...text.matchAll(/^# (env|file|show|offline)(?:: (.*))?$/gm)].map(([, key = '', value = '']) => [
+    key,
+    value,
+  ])
 }
 
 function pairs(scene: readonly [key: string, value: string][], wanted: string): [string, string][] {
   return scene
     .filter(([key]) => key === wanted)
-    .map(([, pair]) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1).replaceAll('\\n', '\n')])
+    .map(([, pair]) => [
+      pair.slice(0, pair.indexOf('=')),
+      pair.slice(pair.indexOf('=') + 1).replaceAll('\\n', '\n'),
+    ])
 }
 
 function at(value: unknown, path: string): unknown {

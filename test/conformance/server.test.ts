@@ -1,35 +1,63 @@
-// The official suite judges an MCP server twice, directly and through the gateway: between the two it may see no
-// difference, save that the gateway guards against DNS rebinding.
+// The official suite judges a server with every feature, first directly, then through the gateway. Between the two it
+// may see one difference only: the gateway refuses a foreign Host and Origin, which the server itself does not.
 import * as assert from 'uvu/assert'
-import { connectOnceV1 } from '../support/clients.ts'
+import { connectV1, connectV2 } from '../support/clients.ts'
+import { startGateway, USER } from '../support/gateway.ts'
 import { suite } from '../support/suite.ts'
-import { conformance, modernNode, WHY_SKIPPED } from './conformance.ts'
+import { document, openRoute } from '../support/yaml.ts'
+import { addBearer } from './bearer.ts'
+import { type Check, conformance, modernNode, WHY_SKIPPED } from './conformance.ts'
 import { startEverythingV1 } from './everything-v1.ts'
 import { startEverythingV2 } from './everything-v2.ts'
 
-const t = suite('x')
-t(
-  'x',
-  async ({ after }) => {
-    for (const [v, start] of [
-      ['2025-11-25', startEverythingV1],
-      ['2026-07-28', startEverythingV2],
-    ] as const) {
-      const e = await start()
-      const b = performance.now()
-      const f = await conformance(['server', '--url', e.url, '--suite', 'all', '--spec-version', v])
-      console.log(
-        v,
-        performance.now() - b,
-        f.checks.filter((c) => c.status === 'SUCCESS').length,
-        f.output.slice(f.output.indexOf('=== SUMMARY')),
-      )
-      for (const c of f.checks)
-        if (!['SUCCESS', 'INFO'].includes(c.status))
-          console.log(c.scenario, c.id, c.status, c.errorMessage?.slice(0, 300))
-      await e.close()
-    }
-  },
-  { timeoutMs: 60000 },
-)
-t.run()
+const ERAS = [
+  { revision: '2025-11-25', start: startEverythingV1, connect: connectV1, leastChecks: 80 },
+  { revision: '2026-07-28', start: startEverythingV2, connect: connectV2, leastChecks: 150 },
+]
+const GUARD = 'dns-rebinding-protection localhost-host-rebinding-rejected'
+
+const suiteTest = suite('conformance/server')
+const test = suiteTest.skipUnless(modernNode, WHY_SKIPPED)
+
+for (const { revision, start, connect, leastChecks } of ERAS) {
+  test(
+    `${revision}: every scenario passes through the gateway as it does without, byte streams and all`,
+    async ({ after }) => {
+      const upstream = await start()
+      after(() => upstream.close())
+      const gateway = await startGateway({ yaml: document(openRoute('open', upstream)) })
+      after(() => gateway.close())
+      const session = await connect(`${gateway.url}/open`, { person: USER })
+      await session.close()
+      const shim = await addBearer(gateway.url, session.provider.current?.access_token ?? '')
+      after(() => shim.close())
+
+      const direct = await judge(upstream.url, revision)
+      const through = await judge(`${shim.origin}/open`, revision)
+
+      assert.equal(faults(direct), [`${GUARD}: FAILURE`], report(direct))
+      assert.equal(faults(through), [], report(through))
+      const guarded = results(direct).map((line) => line.replace(`${GUARD}: FAILURE`, `${GUARD}: SUCCESS`))
+      assert.equal(results(through), guarded)
+      assert.ok(guarded.length >= leastChecks, `${guarded.length} checks, ${leastChecks} were expected`)
+    },
+    { timeoutMs: 60_000 },
+  )
+}
+
+async function judge(url: string, revision: string): Promise<readonly Check[]> {
+  const parameters = ['server', '--url', url, '--suite', 'all', '--spec-version', revision]
+  const { checks } = await conformance(parameters, { limitMs: 28_000 })
+  return checks.filter(({ status }) => status !== 'INFO')
+}
+
+const named = ({ scenario, id, status }: Check) => `${scenario} ${id}: ${status}`
+const results = (checks: readonly Check[]) => checks.map(named)
+const faults = (checks: readonly Check[]) => checks.filter(({ status }) => status !== 'SUCCESS').map(named)
+const report = (checks: readonly Check[]) =>
+  checks
+    .filter(({ status }) => status !== 'SUCCESS')
+    .map((check) => `${named(check)} (${check.errorMessage ?? ''})`)
+    .join('\n')
+
+suiteTest.run()

@@ -33,7 +33,7 @@ export const oidcRoute = (name: string, oidc: Oidc, more = ''): string => `
         client_id: ${oidc.clientId}
 ${more}`
 
-export const openRoute = (name: string, server: TestMcpServer, more = ''): string => `
+export const openRoute = (name: string, server: Pick<TestMcpServer, 'url'>, more = ''): string => `
   ${name}:
     upstream: ${server.url}
     auth: none

@@ -1,6 +1,7 @@
 // Rules about upstream authorization servers: references, callbacks, client authentication.
-import { didYouMean } from '../suggest.ts'
+
 import { childPointer } from '../pointer.ts'
+import { didYouMean } from '../suggest.ts'
 import { authorizationCodeRoutes, type Facts, isPlainHttp, type Rule, serversOf } from './rule.ts'
 
 const unknownServer: Rule = {
@@ -60,7 +61,10 @@ function callbacksOf(
     callback: server.callback,
   }))
   const discovered = authorizationCodeRoutes(facts)
-    .filter(({ auth }) => auth.authorization_server === undefined)
+    .filter(
+      ({ name, auth }) =>
+        auth.authorization_server === undefined && facts.known(`${childPointer('/routes', name)}/auth`),
+    )
     .map(({ name }) => ({ id: name, pointer: childPointer('/routes', name), callback: undefined }))
   return [...written, ...discovered]
 }
