@@ -27,7 +27,10 @@ test('sec-L11: on https they are __Host- cookies, Secure, for the whole host and
 
 test('on http, which is loopback, they go without Secure and so without the prefix', () => {
   assert.match(http.session, /^mcpgw_[\w-]{6}_s$/)
-  assert.is(setCookie(http, http.session, 'v', 60), `${http.session}=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax`)
+  assert.is(
+    setCookie(http, http.session, 'v', 60),
+    `${http.session}=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax`,
+  )
 })
 
 test('two gateways on one host do not share them: cookies know no ports', () => {
@@ -45,12 +48,15 @@ test('clearing is setting it empty with an age of zero, under the same attribute
 
 test('a Cookie header is read name by name; of two the first, more specific one counts', () => {
   const cookies = parseCookies(' a=1; b = two ;c==x=;a=2;novalue; =anonymous;; d=')
-  assert.equal([...cookies], [
-    ['a', '1'],
-    ['b', 'two'],
-    ['c', '=x='],
-    ['d', ''],
-  ])
+  assert.equal(
+    [...cookies],
+    [
+      ['a', '1'],
+      ['b', 'two'],
+      ['c', '=x='],
+      ['d', ''],
+    ],
+  )
   assert.is(parseCookies(undefined).size, 0)
   assert.is(parseCookies('').size, 0)
   assert.is(parseCookies('__proto__=x').get('__proto__'), 'x')
@@ -69,7 +75,10 @@ test('sec-C8: so many sign-ins may be open; of more, the oldest are forgotten', 
     new Map([
       [http.session, 'session'],
       ['someone_elses', '0.x'],
-      ...Array.from({ length: count }, (_, n): [string, string] => [`${http.transactionPrefix}${n}`, `${1000 + n}.s`]),
+      ...Array.from({ length: count }, (_, n): [string, string] => [
+        `${http.transactionPrefix}${n}`,
+        `${1000 + n}.s`,
+      ]),
     ])
   assert.equal(evictOldTransactions(http, held(MAX_TRANSACTION_COOKIES - 1)), [], 'one more fits')
   assert.equal(
@@ -80,13 +89,19 @@ test('sec-C8: so many sign-ins may be open; of more, the oldest are forgotten', 
 })
 
 test('cookies that carry no time go before any that does', () => {
-  const planted = Array.from({ length: 20 }, (_, n): [string, string] => [`${http.transactionPrefix}p${n}`, 'planted'])
+  const planted = Array.from({ length: 20 }, (_, n): [string, string] => [
+    `${http.transactionPrefix}p${n}`,
+    'planted',
+  ])
   const own: [string, string] = [`${http.transactionPrefix}own`, transactionCookieValue('s', Date.now())]
   for (const at of [0, 7, 20]) {
     const cookies = new Map([...planted.slice(0, at), own, ...planted.slice(at)])
     const evicted = evictOldTransactions(http, cookies)
     assert.is(evicted.length, 21 - (MAX_TRANSACTION_COOKIES - 1))
-    assert.not.ok(evicted.some((line) => line.startsWith(own[0])), `own cookie at ${at}`)
+    assert.not.ok(
+      evicted.some((line) => line.startsWith(own[0])),
+      `own cookie at ${at}`,
+    )
   }
 })
 

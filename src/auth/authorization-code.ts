@@ -4,13 +4,9 @@ import type { AuthorizationCodeAuth } from '../config/types.ts'
 import { OAuthError, UpstreamError } from '../errors.ts'
 import { includesAll, parseScope, union } from '../oauth/scope.ts'
 import type { Caller, Subject, UpstreamAuth, UpstreamLink } from '../slots.ts'
+import { authorizationUrl, createCodeVerifier, redeem } from '../upstream/authorization-code.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
-import {
-  authorizationUrl,
-  createCodeVerifier,
-  redeem,
-  type UpstreamServer,
-} from '../upstream/oauth-client.ts'
+import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthContext, ConfiguredServer } from './context.ts'
 import type { OpenLink } from './links.ts'
 import { isDue, isExpired, isPassing } from './refresh.ts'

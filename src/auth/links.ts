@@ -4,7 +4,7 @@ import type { Subject } from '../slots.ts'
 import { FORMAT, indexes, keys, type Link } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { Store } from '../store/store.ts'
-import type { UpstreamTokens } from '../upstream/oauth-client.ts'
+import type { UpstreamTokens } from '../upstream/server.ts'
 
 /** A link whose tokens were opened, as it was at this version. */
 export interface OpenLink {

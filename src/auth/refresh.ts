@@ -5,7 +5,8 @@ import type { Subject } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
 import type { Store } from '../store/store.ts'
 import type { ControlHttp } from '../upstream/http.ts'
-import { refreshTokens, type UpstreamServer, type UpstreamTokens } from '../upstream/oauth-client.ts'
+import { refreshTokens } from '../upstream/refresh-token.ts'
+import type { UpstreamServer, UpstreamTokens } from '../upstream/server.ts'
 import type { Links, OpenLink } from './links.ts'
 
 export interface RefreshDeps {

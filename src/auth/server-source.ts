@@ -12,8 +12,8 @@ import {
   type ServerMetadata,
 } from '../upstream/discovery.ts'
 import type { Trust } from '../upstream/http.ts'
-import type { UpstreamServer } from '../upstream/oauth-client.ts'
 import { chooseAuthMethod, registerClient, type UpstreamRegistration } from '../upstream/register.ts'
+import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
 
 /** Everything a sign-in at the upstream needs to know. */

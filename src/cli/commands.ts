@@ -23,7 +23,9 @@ runs. An edit with a mistake changes nothing; the log says what is wrong.
       --no-watch      do not apply edits while running
 
 Without a file, one upstream can be given by flags. It becomes the route /mcp.
-The variables in the second column are used where a flag is absent.
+The variables in the second column are used where a flag is absent. Without
+endpoints they are looked up, at the issuer or where the upstream points to;
+without a client ID the gateway registers itself there.
 
   --upstream-rs URL                    the MCP server
   --upstream-authorize-endpoint URL    MCP_GATEWAY_UPSTREAM_AUTHORIZE_ENDPOINT

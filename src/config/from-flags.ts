@@ -22,7 +22,6 @@ interface FlagTarget {
   readonly pointer: string
   /** What may hold it instead. The flag wins. */
   readonly variable?: string
-  readonly required?: true
   readonly secret?: true
 }
 
@@ -32,12 +31,11 @@ const SERVER = `${AUTH}/authorization_server`
 export const flagTargets: Readonly<Record<Flag, FlagTarget>> = {
   port: { pointer: '/server/port' },
   host: { pointer: '/server/host' },
-  'upstream-rs': { pointer: '/routes/mcp/upstream', required: true },
+  'upstream-rs': { pointer: '/routes/mcp/upstream' },
   'upstream-as': { pointer: `${SERVER}/issuer` },
   'upstream-client-id': {
     pointer: `${SERVER}/client_id`,
     variable: 'MCP_GATEWAY_UPSTREAM_CLIENT_ID',
-    required: true,
   },
   'upstream-client-secret': {
     pointer: `${SERVER}/client_secret`,
@@ -47,12 +45,10 @@ export const flagTargets: Readonly<Record<Flag, FlagTarget>> = {
   'upstream-authorize-endpoint': {
     pointer: `${SERVER}/authorization_endpoint`,
     variable: 'MCP_GATEWAY_UPSTREAM_AUTHORIZE_ENDPOINT',
-    required: true,
   },
   'upstream-token-endpoint': {
     pointer: `${SERVER}/token_endpoint`,
     variable: 'MCP_GATEWAY_UPSTREAM_TOKEN_ENDPOINT',
-    required: true,
   },
 }
 
@@ -67,7 +63,7 @@ export interface FlagsDocument {
 
 /** Throws ConfigError that names the flags to add. */
 export function documentFromFlags(flags: DocumentFlags, env: Environment): FlagsDocument {
-  const missing = (Object.keys(flagTargets) as Flag[]).filter((flag) => isMissing(flag, flags, env))
+  const missing = missingFlags((flag) => isGiven(flag, flags, env))
   if (missing.length > 0) throw new ConfigError(missing.map(missingFlag))
   const secret = flags['upstream-client-secret']
   const { variable = '' } = flagTargets['upstream-client-secret']
@@ -86,12 +82,18 @@ export function nameFlags(problems: readonly Problem[]): Problem[] {
 }
 
 function writeDocument(flags: DocumentFlags, env: Environment): string {
-  const write = (flag: Flag) => writeValue(flag, flags, env)
   const line = (indent: number, name: string, flag: Flag) => {
-    const value = write(flag)
+    const value = writeValue(flag, flags, env)
     return value === undefined ? [] : [`${' '.repeat(indent)}${name}: ${value}`]
   }
   const server = [...line(2, 'host', 'host'), ...line(2, 'port', 'port')]
+  const authorizationServer = [
+    ...line(8, 'issuer', 'upstream-as'),
+    ...line(8, 'authorization_endpoint', 'upstream-authorize-endpoint'),
+    ...line(8, 'token_endpoint', 'upstream-token-endpoint'),
+    ...line(8, 'client_id', 'upstream-client-id'),
+    ...line(8, 'client_secret', 'upstream-client-secret'),
+  ]
   return [
     'version: 1',
     ...(server.length > 0 ? ['server:', ...server] : []),
@@ -100,16 +102,15 @@ function writeDocument(flags: DocumentFlags, env: Environment): string {
     ...line(4, 'upstream', 'upstream-rs'),
     '    auth:',
     '      type: authorization_code',
-    '      authorization_server:',
-    ...line(8, 'issuer', 'upstream-as'),
-    ...line(8, 'authorization_endpoint', 'upstream-authorize-endpoint'),
-    ...line(8, 'token_endpoint', 'upstream-token-endpoint'),
-    ...line(8, 'client_id', 'upstream-client-id'),
-    ...line(8, 'client_secret', 'upstream-client-secret'),
-    '        callback: /upstream/callback',
+    ...(authorizationServer.length > 0
+      ? ['      authorization_server:', ...authorizationServer, CALLBACK]
+      : []),
     '',
   ].join('\n')
 }
+
+/** Where the ancestor's users have registered their redirect URI. */
+const CALLBACK = '        callback: /upstream/callback'
 
 /** YAML for a flag's value: a reference for what comes from the environment or is secret, else quoted text. */
 function writeValue(flag: Flag, flags: DocumentFlags, env: Environment): string | undefined {
@@ -123,9 +124,19 @@ function writeValue(flag: Flag, flags: DocumentFlags, env: Environment): string 
 /** JSON is YAML; `${` in a flag is no reference. */
 const literal = (text: string) => JSON.stringify(text.replaceAll('${', () => '$${'))
 
-function isMissing(flag: Flag, flags: DocumentFlags, env: Environment): boolean {
-  const { required, variable } = flagTargets[flag]
-  return required === true && !flags[flag] && !(variable !== undefined && env[variable])
+function isGiven(flag: Flag, flags: DocumentFlags, env: Environment): boolean {
+  const { variable } = flagTargets[flag]
+  return Boolean(flags[flag] || (variable !== undefined && env[variable]))
+}
+
+/** Endpoints come in a pair with a client; without them the issuer is asked, without an issuer the upstream. */
+function missingFlags(given: (flag: Flag) => boolean): Flag[] {
+  const fixed: Flag[] = ['upstream-authorize-endpoint', 'upstream-token-endpoint', 'upstream-client-id']
+  const client: Flag[] = ['upstream-client-id', 'upstream-client-secret']
+  const needed: Flag[] = fixed.slice(0, 2).some(given) ? fixed : client.some(given) ? ['upstream-as'] : []
+  const withClient: Flag[] = given('upstream-client-secret') ? ['upstream-client-id'] : []
+  const all = new Set<Flag>(['upstream-rs', ...needed, ...withClient])
+  return [...all].filter((flag) => !given(flag))
 }
 
 function missingFlag(flag: Flag): Problem {
@@ -140,6 +151,12 @@ function missingFlag(flag: Flag): Problem {
     pointer,
     path: `--${flag}`,
     message: 'is missing',
-    hint: variable === undefined ? `Add --${flag}.` : `Add --${flag} or set ${variable}.`,
+    hint: HINTS[flag] ?? `Add --${flag}${variable === undefined ? '' : ` or set ${variable}`}.`,
   }
+}
+
+const HINTS: Partial<Record<Flag, string>> = {
+  'upstream-rs':
+    'Add --upstream-rs, the URL of the MCP server; or describe it in a file and name that by --config.',
+  'upstream-as': 'Add --upstream-as; or --upstream-authorize-endpoint and --upstream-token-endpoint.',
 }

@@ -158,6 +158,8 @@ function writeFailure(
     'x-content-type-options': 'nosniff',
     ...retryAfter(error),
     ...challengeHeader(error, route),
+    // RFC 9110 §15.5.6: a 405 names what is allowed.
+    ...(status === 405 && { allow: [...METHODS].join(', ') }),
     // What is left of an unread body can't be told from a next request, so the connection ends with the answer.
     ...(!request.complete && { connection: 'close' }),
   }

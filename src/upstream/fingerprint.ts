@@ -1,6 +1,6 @@
 // What a stored upstream credential is bound to. Pure.
 import { createHash } from 'node:crypto'
-import type { UpstreamServer } from './oauth-client.ts'
+import type { UpstreamServer } from './server.ts'
 
 /**
  * Whoever edits a route so that its token would go somewhere else, or would come from elsewhere, changes this value;

@@ -90,7 +90,7 @@ x-note: { a: hunter2, b: |
 `
 const SPLINTERS = [...'"\'{}[]:\n\t#|>&*!\\@%,?\r', '', '', '- ', '  ', '${', '---\n', '\u2028', '🦆']
 
-test('sec-H: six hundred damaged files show none of their secrets', () => {
+test('sec-G1: six hundred damaged files show none of their secrets', () => {
   const random = sequence(7)
   for (let round = 0; round < 600; round++) {
     const text = damage(SECRETS, 1 + random(3), random)

@@ -88,15 +88,45 @@ test('a value cannot become YAML or a reference', () => {
   assert.is(auth.authorization_server.client_id, 'a"\nroutes: {}\n# ${HOME} $${x}')
 })
 
-test('what is missing is told as the flags and variables to add', () => {
-  const error = thrownBy(() => documentFromFlags({ port: '9000' }, {}))
-  assert.ok(error instanceof ConfigError)
-  assert.equal(
-    error.problems.map(({ path }) => path),
-    ['--upstream-rs', '--upstream-client-id', '--upstream-authorize-endpoint', '--upstream-token-endpoint'],
-  )
-  assert.match(error.problems[1]?.hint ?? '', 'MCP_GATEWAY_UPSTREAM_CLIENT_ID')
+test('the upstream alone is enough: everything else is looked up', () => {
+  const { config } = load({ 'upstream-rs': 'https://api.example.com/mcp/' })
+  assert.equal(config.routes.mcp?.auth, { type: 'authorization_code' })
 })
+
+test('an issuer is enough to look endpoints up', () => {
+  const { auth } =
+    load({ 'upstream-rs': 'https://api.example.com', 'upstream-as': 'https://login.example.com' }).config
+      .routes.mcp ?? {}
+  assert.ok(auth?.type === 'authorization_code')
+  assert.equal(plain(auth.authorization_server), {
+    issuer: 'https://login.example.com',
+    authorization_parameters: {},
+    callback: '/upstream/callback',
+  })
+})
+
+const incomplete: [given: (keyof DocumentFlags)[], missing: string[]][] = [
+  [['port'], ['--upstream-rs']],
+  [['upstream-rs', 'upstream-client-id'], ['--upstream-as']],
+  [['upstream-rs', 'upstream-as', 'upstream-client-secret'], ['--upstream-client-id']],
+  [
+    ['upstream-rs', 'upstream-token-endpoint'],
+    ['--upstream-authorize-endpoint', '--upstream-client-id'],
+  ],
+]
+
+for (const [given, missing] of incomplete) {
+  test(`with ${given.join(', ')} alone, ${missing.join(', ')} is asked for`, () => {
+    const flags = Object.fromEntries(given.map((flag) => [flag, 'https://example.com']))
+    const error = thrownBy(() => documentFromFlags(flags, {}))
+    assert.ok(error instanceof ConfigError)
+    assert.equal(
+      error.problems.map(({ path }) => path),
+      missing,
+    )
+    assert.ok(error.problems.every(({ hint, path }) => hint?.includes(path)))
+  })
+}
 
 for (const [flag, value] of [
   ['port', 'http'],

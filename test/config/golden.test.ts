@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { analyse } from '../../src/config/analyse.ts'
 import { ConfigError, formatProblems, loadConfig } from '../../src/config/load.ts'
 import type { Problem } from '../../src/config/problem.ts'
+import { rules } from '../../src/config/rules/index.ts'
 import { suite } from '../support/suite.ts'
 
 const SEPARATOR = '---- expect ----\n'
@@ -17,7 +18,7 @@ const cases = readdirSync(folder).filter((name) => name.endsWith('.golden'))
 const test = suite('config/golden')
 
 for (const name of cases) {
-  test(name.replace(/\.golden$/, '').replaceAll('-', ' '), () => {
+  test(name.replace(/\.golden$/, ''), () => {
     const url = new URL(name, folder)
     const [text = '', expected] = readFileSync(url, 'utf8').split(SEPARATOR)
     const output = outcome(text)
@@ -29,8 +30,18 @@ for (const name of cases) {
 
 test('there are enough of them, and the canary is in many', () => {
   const canaries = cases.filter((name) => readFileSync(new URL(name, folder), 'utf8').includes(CANARY))
-  assert.ok(cases.length >= 50, `${cases.length} cases`)
+  assert.ok(cases.length >= 120, `${cases.length} cases`)
   assert.ok(canaries.length >= 15, `${canaries.length} canaries`)
+})
+
+test('every rule has a case', () => {
+  const seen = cases.flatMap(
+    (name) => /^rules: (.*)$/m.exec(readFileSync(new URL(name, folder), 'utf8'))?.[1]?.split(' ') ?? [],
+  )
+  assert.equal(
+    rules.map(({ id }) => id).filter((id) => !seen.includes(id)),
+    [],
+  )
 })
 
 function outcome(text: string): string {

@@ -57,7 +57,6 @@ test('the GitHub part of gateways.yaml is valid once uncommented', () => {
   assert.equal(warnings, [])
   assert.equal(Object.keys(config.routes), ['demo', 'github'])
   assert.is(config.routes.github?.auth.type, 'authorization_code')
-  assert.equal(Object.keys(config.authorization_servers), ['demo', 'github'])
 })
 
 for (const folder of folders) {

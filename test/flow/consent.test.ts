@@ -1,5 +1,6 @@
 // Screen 1 over time: who is asked for a password, who for an account, and what a "no" does.
 import * as assert from 'uvu/assert'
+import { hashPassword } from '../../src/login/password.ts'
 import { Browser } from '../support/browser.ts'
 import { connectV1, connectV2 } from '../support/clients.ts'
 import { startGateway, USER } from '../support/gateway.ts'
@@ -7,7 +8,6 @@ import { type Github, startGithub } from '../support/github.ts'
 import { AuthorizationFailed, MemoryProvider } from '../support/oauth-provider.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document, githubEnv, githubRoute } from '../support/yaml.ts'
-import { hashPassword } from '../../src/login/password.ts'
 import { mcpRequest, registerClient } from './oauth-client.ts'
 
 const test = suite('flow/consent')
@@ -34,7 +34,11 @@ test("a user's second client meets consent and no screen 2: one exchange at the 
 
   const second = await connectV2(url, { person: ann, mode: 'auto' })
   context.after(() => second.close())
-  assert.is(second.provider.signIns[0]?.pages.length, 1, 'another browser: the password is asked, the account is not')
+  assert.is(
+    second.provider.signIns[0]?.pages.length,
+    1,
+    'another browser: the password is asked, the account is not',
+  )
   assert.match(await second.call('whoami'), 'ann')
   assert.equal([exchanges(github), upstreamVisits(github), github.tokens().length], [1, 1, 1])
   assert.is.not(first.provider.current?.access_token, second.provider.current?.access_token)
@@ -46,7 +50,11 @@ test('a browser that is signed in sees no password field, and consents all the s
   const browser = new Browser()
   const first = await connectV1(url, { person: ann, browser })
   context.after(() => first.close())
-  const second = await connectV1(url, { person: {}, browser, clientMetadata: { client_name: 'Second client' } })
+  const second = await connectV1(url, {
+    person: {},
+    browser,
+    clientMetadata: { client_name: 'Second client' },
+  })
   context.after(() => second.close())
   const [page, ...others] = second.provider.signIns[0]?.pages ?? []
   assert.is(others.length, 0)
@@ -68,7 +76,8 @@ test('a browser that is sent here twice at once finishes both, in either order',
   assert.is(newest.sentTo?.searchParams.get('state'), 'newer')
   const oldest = await browser.submit(older.form(), password)
   assert.is(oldest.sentTo?.searchParams.get('state'), 'older')
-  for (const { sentTo } of [newest, oldest]) assert.is((await client.redeem(sentTo ?? new URL('a:b'))).status, 200)
+  for (const { sentTo } of [newest, oldest])
+    assert.is((await client.redeem(sentTo ?? new URL('a:b'))).status, 200)
 })
 
 const twoUsers = `
@@ -77,13 +86,20 @@ login:
     alice: { password_hash: "\${ALICE}" }
     bob: { password_hash: "\${BOB}" }
 `
-const twoHashes = async () => ({ ALICE: await hashPassword('alices password'), BOB: await hashPassword('bobs password') })
+const twoHashes = async () => ({
+  ALICE: await hashPassword('alices password'),
+  BOB: await hashPassword('bobs password'),
+})
 
 test('"Use another account" signs out and asks for a password: what follows is the other person', async (context) => {
   const { github, gateway, url } = await world(context, twoUsers, await twoHashes())
   const client = await registerClient(gateway.url)
   const browser = client.browser()
-  await client.signIn(browser, { username: 'alice', password: 'alices password', upstreamName: 'alice-at-github' })
+  await client.signIn(browser, {
+    username: 'alice',
+    password: 'alices password',
+    upstreamName: 'alice-at-github',
+  })
 
   const known = await client.open(browser)
   assert.match(known.text, 'Signed in as alice')
@@ -97,7 +113,7 @@ test('"Use another account" signs out and asks for a password: what follows is t
   assert.is(exchanges(github), 2)
 
   const provider = new MemoryProvider({ person: {}, browser })
-  provider.current = { access_token: String(body['access_token']), token_type: 'Bearer' }
+  provider.current = { access_token: String(body.access_token), token_type: 'Bearer' }
   const session = await connectV1(url, { provider })
   context.after(() => session.close())
   assert.match(await session.call('whoami'), 'bob-at-github')
@@ -142,12 +158,18 @@ test('Deny needs no password, and decides once: its page cannot allow any more',
 
 test('Cancel at the upstream: access_denied at the client, and the next try may succeed', async (context) => {
   const { github, gateway, url } = await world(context)
-  const error = await connectV1(url, { person: { ...ann, denyAt: github.origin } }).catch((failure: unknown) => failure)
+  const error = await connectV1(url, { person: { ...ann, denyAt: github.origin } }).catch(
+    (failure: unknown) => failure,
+  )
   assert.instance(error, AuthorizationFailed)
   const { searchParams } = (error as AuthorizationFailed).callback
   assert.is(searchParams.get('error'), 'access_denied')
   assert.is(searchParams.get('iss'), gateway.url)
-  assert.not.match(searchParams.get('error_description') ?? '', 'application access', "not the upstream's own words")
+  assert.not.match(
+    searchParams.get('error_description') ?? '',
+    'application access',
+    "not the upstream's own words",
+  )
   assert.is(exchanges(github), 0)
   const session = await connectV1(url, { person: ann })
   context.after(() => session.close())
@@ -166,7 +188,7 @@ test('an answer may be given once: the page that was used says so, the code it l
   assert.ok(again.status >= 400)
   const { status, body } = await client.redeem(sentTo ?? new URL('a:b'))
   assert.is(status, 200)
-  assert.is((await mcpRequest(`${gateway.url}/github`, String(body['access_token']))).status, 200)
+  assert.is((await mcpRequest(`${gateway.url}/github`, String(body.access_token))).status, 200)
 })
 
 test.run()

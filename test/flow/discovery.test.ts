@@ -8,7 +8,9 @@ import { suite } from '../support/suite.ts'
 const test = suite('flow/discovery')
 const person = { ...USER, upstreamName: 'ann' }
 
-test('upstream URL alone: challenge, metadata, registration as a web client, PKCE, resource, both screens, tools', async ({ after }) => {
+test('upstream URL alone: challenge, metadata, registration as a web client, PKCE, resource, both screens, tools', async ({
+  after,
+}) => {
   const oidc = await startOidc()
   after(() => oidc.close())
   const gateway = await startGateway({

@@ -23,7 +23,10 @@ export interface OAuthClient {
   redeem(callback: URL): Promise<TokenAnswer>
 }
 
-export async function registerClient(gatewayUrl: string, metadata: Record<string, unknown> = {}): Promise<OAuthClient> {
+export async function registerClient(
+  gatewayUrl: string,
+  metadata: Record<string, unknown> = {},
+): Promise<OAuthClient> {
   const redirectUri = 'http://127.0.0.1:3118/callback'
   const registered = await fetch(`${gatewayUrl}/register`, {
     method: 'POST',
@@ -92,7 +95,11 @@ export const HELLO = {
 } as const
 
 /** One MCP request as it goes over the wire. */
-export function mcpRequest(url: string, token: string | undefined, init: RequestInit & { message?: unknown } = {}): Promise<Response> {
+export function mcpRequest(
+  url: string,
+  token: string | undefined,
+  init: RequestInit & { message?: unknown } = {},
+): Promise<Response> {
   const { message = HELLO, headers, ...rest } = init
   const method = rest.method ?? 'POST'
   return fetch(url, {
@@ -118,6 +125,8 @@ export interface Challenge {
 export async function challengeOf(answer: Response): Promise<Challenge> {
   await answer.arrayBuffer()
   const header = answer.headers.get('www-authenticate') ?? ''
-  const parameters = Object.fromEntries([...header.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name ?? '', value ?? '']))
+  const parameters = Object.fromEntries(
+    [...header.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name ?? '', value ?? '']),
+  )
   return { status: answer.status, parameters }
 }

@@ -3,7 +3,7 @@ import type { Client } from '@modelcontextprotocol/client'
 import * as assert from 'uvu/assert'
 import { type ConnectedV2, connectV2 } from '../support/clients.ts'
 import { startGateway, type TestGateway, USER } from '../support/gateway.ts'
-import { startMcpServer, type StaticKey, type TestMcpServer } from '../support/mcp-server.ts'
+import { type StaticKey, startMcpServer, type TestMcpServer } from '../support/mcp-server.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document, openRoute } from '../support/yaml.ts'
 
@@ -15,7 +15,11 @@ interface World {
   session: ConnectedV2
 }
 
-async function world({ after }: TestContext, route: (server: TestMcpServer) => string, key?: StaticKey): Promise<World> {
+async function world(
+  { after }: TestContext,
+  route: (server: TestMcpServer) => string,
+  key?: StaticKey,
+): Promise<World> {
   const server = await startMcpServer({ sdk: 'v2', ...(key && { key }) })
   after(() => server.close())
   const env = { API_KEY: key?.value ?? '' }
@@ -28,7 +32,8 @@ async function world({ after }: TestContext, route: (server: TestMcpServer) => s
 
 const open = (server: TestMcpServer) => openRoute('tools', server)
 
-const keyed = (key: StaticKey) => (server: TestMcpServer) => `
+const keyed = (key: StaticKey) => (server: TestMcpServer) =>
+  `
   tools:
     upstream: ${server.url}
     auth: { type: api_key, in: ${key.in}, name: ${key.name}, value: "\${API_KEY}" }
@@ -53,9 +58,9 @@ test('behind auth none: list, call, stream; the upstream sees mcp-* headers and 
   assert.is(headers['mcp-protocol-version'], '2026-07-28')
   assert.is(headers['mcp-method'], 'tools/call')
   assert.is(headers['mcp-name'], 'echo-headers')
-  assert.is(headers['authorization'], undefined)
-  assert.is(headers['cookie'], undefined)
-  assert.is(headers['host'], new URL(met.server.url).host)
+  assert.is(headers.authorization, undefined)
+  assert.is(headers.cookie, undefined)
+  assert.is(headers.host, new URL(met.server.url).host)
   const names = Object.keys(headers).filter((name) => name.startsWith('x-forwarded') || name === 'forwarded')
   assert.equal(names, [])
 })
@@ -73,13 +78,18 @@ test('behind a key in the query: it is added to the URL, and none of it reaches 
   const met = await world(context, keyed(key), key)
   await usesEverything(met)
   assert.ok(met.server.recorder.requests.every(({ query }) => query.get('api_key') === 'key&canary +ü'))
-  const shown = JSON.stringify([await met.session.call('echo-headers'), met.session.provider.signIns[0]?.pages[0]?.html])
+  const shown = JSON.stringify([
+    await met.session.call('echo-headers'),
+    met.session.provider.signIns[0]?.pages[0]?.html,
+  ])
   assert.not.match(shown, 'canary')
 })
 
 /** Resolves when the server has told this client that its tools changed. */
 const toolsChanged = (client: Client) =>
-  new Promise<void>((resolve) => client.setNotificationHandler('notifications/tools/list_changed', () => resolve()))
+  new Promise<void>((resolve) =>
+    client.setNotificationHandler('notifications/tools/list_changed', () => resolve()),
+  )
 
 test('subscriptions/listen: a stream that stays open beside calls, delivers, and is closed by the client', async (context) => {
   const { session, server } = await world(context, open)
@@ -89,7 +99,9 @@ test('subscriptions/listen: a stream that stays open beside calls, delivers, and
   assert.is(await session.call('add', { a: 1, b: 1 }), '2', 'calls go on beside it')
   await server.endpoint.notify()
   await changed
-  const listening = server.recorder.requests.find(({ headers }) => headers['mcp-method'] === 'subscriptions/listen')
+  const listening = server.recorder.requests.find(
+    ({ headers }) => headers['mcp-method'] === 'subscriptions/listen',
+  )
   await subscription.close()
   assert.is(await listening?.outcome, 'aborted', 'the upstream hears of it')
   assert.is(await subscription.closed, 'local')
@@ -114,7 +126,10 @@ test('twenty streams of one client run side by side, each with its own answer', 
   await server.held.push('still here')
   assert.is(await session.call('add', { a: 2, b: 2 }), '4')
   server.held.release('done')
-  assert.equal(await Promise.all(held), Array.from({ length: 20 }, () => 'done'))
+  assert.equal(
+    await Promise.all(held),
+    Array.from({ length: 20 }, () => 'done'),
+  )
 })
 
 test.run()

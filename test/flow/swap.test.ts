@@ -19,8 +19,13 @@ async function edit(gateway: TestGateway, yaml: string): Promise<void> {
   assert.is(gateway.app.current().generation, generation + 1)
 }
 
-test('auth none: a stream lives on to its end, the next request meets the new upstream', async ({ after }) => {
-  const [before, next] = await Promise.all([startMcpServer({ sdk: 'v2', legacy: 'stateless' }), startMcpServer({ sdk: 'v2', legacy: 'stateless' })])
+test('auth none: a stream lives on to its end, the next request meets the new upstream', async ({
+  after,
+}) => {
+  const [before, next] = await Promise.all([
+    startMcpServer({ sdk: 'v2', legacy: 'stateless' }),
+    startMcpServer({ sdk: 'v2', legacy: 'stateless' }),
+  ])
   after(() => Promise.all([before.close(), next.close()]))
   const gateway = await startGateway({ yaml: document(openRoute('tools', before)), watch: true })
   after(() => gateway.close())
@@ -46,7 +51,10 @@ test('auth none: a stream lives on to its end, the next request meets the new up
 })
 
 test('auth none: a countdown that began before the edit counts to its end', async ({ after }) => {
-  const [before, next] = await Promise.all([startMcpServer({ sdk: 'v2', legacy: 'stateless' }), startMcpServer({ sdk: 'v2', legacy: 'stateless' })])
+  const [before, next] = await Promise.all([
+    startMcpServer({ sdk: 'v2', legacy: 'stateless' }),
+    startMcpServer({ sdk: 'v2', legacy: 'stateless' }),
+  ])
   after(() => Promise.all([before.close(), next.close()]))
   const gateway = await startGateway({ yaml: document(openRoute('tools', before)), watch: true })
   after(() => gateway.close())
@@ -75,7 +83,9 @@ const exchanges = (github: Github) => github.recorder.count('POST /login/oauth/a
 /** Signs in again with what the client still has, as an application does that met a 401. */
 const again = (url: string, session: ConnectedV1) => connectV1(url, { provider: session.provider })
 
-test('sec-H4: OAuth: 401 until the person has signed in again, and no token crosses over', async ({ after }) => {
+test('sec-H4: OAuth: 401 until the person has signed in again, and no token crosses over', async ({
+  after,
+}) => {
   const [one, two] = await Promise.all([startGithub(), startGithub({ login: 'second-octocat' })])
   after(() => Promise.all([one.close(), two.close()]))
   const yamls = { one: document(githubRoute('github', one)), two: document(githubRoute('github', two)) }
@@ -87,14 +97,15 @@ test('sec-H4: OAuth: 401 until the person has signed in again, and no token cros
   const oldTokens = tokensOf(one)
 
   const held = session.call('hold')
+  held.catch(() => undefined) // awaited below; a failure before that must be the one that is told
   await one.held.opened()
   await edit(gateway, yamls.two)
 
   const refused = await mcpRequest(url, session.provider.current?.access_token)
   const { status, parameters } = await challengeOf(refused)
   assert.is(status, 401)
-  assert.is(parameters['error'], 'invalid_token')
-  assert.is(parameters['resource_metadata'], `${gateway.url}/.well-known/oauth-protected-resource/github`)
+  assert.is(parameters.error, 'invalid_token')
+  assert.is(parameters.resource_metadata, `${gateway.url}/.well-known/oauth-protected-resource/github`)
   assert.is(two.recorder.count(), 0, 'the new upstream was asked nothing at all')
   one.held.release('let go')
   assert.is(await held, 'let go', 'the stream that was open lives on')
@@ -103,7 +114,8 @@ test('sec-H4: OAuth: 401 until the person has signed in again, and no token cros
   after(() => moved.close())
   assert.match(await moved.call('whoami'), 'second-octocat')
   assert.is(session.provider.signIns.length, 2)
-  for (const token of oldTokens) assert.not.ok(two.recorder.saw(token), "the old upstream's token never went there")
+  for (const token of oldTokens)
+    assert.not.ok(two.recorder.saw(token), "the old upstream's token never went there")
   for (const token of tokensOf(two)) assert.not.ok(one.recorder.saw(token))
   for (const { access_token: token } of session.provider.received) {
     assert.not.ok(one.recorder.saw(token) || two.recorder.saw(token), 'nor did a token of the gateway')
@@ -117,10 +129,16 @@ test('sec-H4: OAuth: 401 until the person has signed in again, and no token cros
   assert.equal(tokensOf(one), oldTokens)
 })
 
-test('another client of the same person goes on by itself once one of them has signed in again', async ({ after }) => {
+test('another client of the same person goes on by itself once one of them has signed in again', async ({
+  after,
+}) => {
   const [one, two] = await Promise.all([startGithub(), startGithub({ login: 'second-octocat' })])
   after(() => Promise.all([one.close(), two.close()]))
-  const gateway = await startGateway({ yaml: document(githubRoute('github', one)), env: githubEnv(one), watch: true })
+  const gateway = await startGateway({
+    yaml: document(githubRoute('github', one)),
+    env: githubEnv(one),
+    watch: true,
+  })
   after(() => gateway.close())
   const url = `${gateway.url}/github`
   const first = await connectV1(url, { person: USER })
@@ -135,10 +153,16 @@ test('another client of the same person goes on by itself once one of them has s
   assert.is(second.provider.signIns.length, 1)
 })
 
-test('from one kind of upstream to another and on to none: each edit is met by the next request', async ({ after }) => {
+test('from one kind of upstream to another and on to none: each edit is met by the next request', async ({
+  after,
+}) => {
   const [github, oidc, open] = await Promise.all([startGithub(), startOidc(), startMcpServer()])
   after(() => Promise.all([github.close(), oidc.close(), open.close()]))
-  const gateway = await startGateway({ yaml: document(githubRoute('a', github)), env: githubEnv(github), watch: true })
+  const gateway = await startGateway({
+    yaml: document(githubRoute('a', github)),
+    env: githubEnv(github),
+    watch: true,
+  })
   after(() => gateway.close())
   const url = `${gateway.url}/a`
   const session = await connectV1(url, { person: { ...USER, upstreamName: 'ann' } })
@@ -155,11 +179,17 @@ test('from one kind of upstream to another and on to none: each edit is met by t
   const atOpen = await again(url, session)
   after(() => atOpen.close())
   assert.is(await atOpen.call('whoami'), 'nobody')
-  assert.is(session.provider.signIns.length, 2, 'the token of the gateway is still good: no account is needed now')
+  assert.is(
+    session.provider.signIns.length,
+    2,
+    'the token of the gateway is still good: no account is needed now',
+  )
   assert.ok(open.recorder.requests.every(({ headers }) => headers.authorization === undefined))
 })
 
-test('a route that is taken out is gone at once, and its clients are not told apart from anybody', async ({ after }) => {
+test('a route that is taken out is gone at once, and its clients are not told apart from anybody', async ({
+  after,
+}) => {
   const server = await startMcpServer()
   after(() => server.close())
   const both = document(openRoute('a', server), openRoute('b', server))
@@ -169,7 +199,9 @@ test('a route that is taken out is gone at once, and its clients are not told ap
   after(() => session.close())
   const token = session.provider.current?.access_token
   await edit(gateway, document(openRoute('a', server)))
-  const [gone, never] = await Promise.all(['b', 'x'].map((path) => mcpRequest(`${gateway.url}/${path}`, token)))
+  const [gone, never] = await Promise.all(
+    ['b', 'x'].map((path) => mcpRequest(`${gateway.url}/${path}`, token)),
+  )
   assert.equal([gone?.status, await gone?.text()], [404, await never?.text()])
   await edit(gateway, both)
   assert.is((await mcpRequest(`${gateway.url}/b`, token)).status, 200, 'put back, its tokens are good again')

@@ -7,7 +7,7 @@ import { startMcpServer } from '../support/mcp-server.ts'
 import { startOidc } from '../support/oidc.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document, githubEnv, githubRoute, oidcRoute, openRoute } from '../support/yaml.ts'
-import { challengeOf, mcpRequest, HELLO, registerClient } from './oauth-client.ts'
+import { challengeOf, HELLO, mcpRequest, registerClient } from './oauth-client.ts'
 
 const test = suite('flow/two-routes')
 
@@ -94,9 +94,9 @@ test('a client that names no route gets a page to choose from, and then the one 
   const done = await browser.submit(consent.form(), { username: USER.username, password: USER.password })
   assert.is(done.sentTo?.searchParams.get('state'), 'state of the client')
   const { body } = await client.redeem(done.sentTo ?? new URL('about:blank'))
-  assert.is(body['scope'], 'mcp:beta')
-  assert.is((await mcpRequest(`${gateway.url}/deep/beta`, String(body['access_token']))).status, 200)
-  assert.is((await mcpRequest(`${gateway.url}/alpha`, String(body['access_token']))).status, 401)
+  assert.is(body.scope, 'mcp:beta')
+  assert.is((await mcpRequest(`${gateway.url}/deep/beta`, String(body.access_token))).status, 200)
+  assert.is((await mcpRequest(`${gateway.url}/alpha`, String(body.access_token))).status, 401)
 })
 
 test('a route is found by its resource, else by its scope, and the resource wins', async (context) => {
@@ -121,7 +121,12 @@ test('a route is found by its resource, else by its scope, and the resource wins
 
 test('a resource that no route has is invalid_target at the client, not a page to choose from', async (context) => {
   const { gateway, client } = await threeOpen(context)
-  for (const resource of [`${gateway.url}/delta`, `${gateway.url}/deep`, 'https://elsewhere.example/alpha', 'alpha']) {
+  for (const resource of [
+    `${gateway.url}/delta`,
+    `${gateway.url}/deep`,
+    'https://elsewhere.example/alpha',
+    'alpha',
+  ]) {
     const { sentTo } = await client.open(client.browser(), { resource })
     assert.is(sentTo?.searchParams.get('error'), 'invalid_target', resource)
     assert.is(sentTo?.searchParams.get('state'), 'state of the client')

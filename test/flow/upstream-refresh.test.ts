@@ -27,7 +27,9 @@ function clock() {
 const refreshes = (oidc: Oidc) =>
   oidc.recorder.to('POST /token').filter(({ form }) => form.get('grant_type') === 'refresh_token')
 
-test('50 concurrent calls on an expired link: the upstream sees exactly one refresh, all are answered', async ({ after }) => {
+test('50 concurrent calls on an expired link: the upstream sees exactly one refresh, all are answered', async ({
+  after,
+}) => {
   const oidc = await startOidc({ rotateRefreshTokens: true })
   after(() => oidc.close())
   const time = clock()
@@ -39,7 +41,10 @@ test('50 concurrent calls on an expired link: the upstream sees exactly one refr
   time.forward(2 * HOUR_MS)
   const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => session.call('add', { a: n, b: 1 })))
 
-  assert.equal(answers, Array.from({ length: 50 }, (_, n) => String(n + 1)))
+  assert.equal(
+    answers,
+    Array.from({ length: 50 }, (_, n) => String(n + 1)),
+  )
   assert.is(refreshes(oidc).length, 1)
   assert.is(session.provider.signIns.length, 1, 'nobody signed in again')
 })
@@ -55,14 +60,18 @@ test('an upstream that revoked the token early is met with one refresh and one r
   const mcp = intercept(oidc, 'POST /mcp')
   mcp.answer = (response) => {
     mcp.answer = undefined
-    response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${oidc.issuer}/elsewhere"` }).end()
+    response
+      .writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${oidc.issuer}/elsewhere"` })
+      .end()
   }
 
   assert.is(await session.call('add', { a: 4, b: 4 }), '8')
   assert.is(refreshes(oidc).length, 1)
 })
 
-test('a link that the upstream ended gives 401 and invalid_grant; signing in again heals it', async ({ after }) => {
+test('a link that the upstream ended gives 401 and invalid_grant; signing in again heals it', async ({
+  after,
+}) => {
   const oidc = await startOidc({ rotateRefreshTokens: true })
   after(() => oidc.close())
   const time = clock()
@@ -74,7 +83,8 @@ test('a link that the upstream ended gives 401 and invalid_grant; signing in aga
   const clientId = session.provider.clientInfo?.client_id ?? ''
 
   const token = intercept(oidc, 'POST /token')
-  token.answer = (response) => response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
+  token.answer = (response) =>
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
   time.forward(2 * HOUR_MS)
 
   const call = await fetch(`${gateway.url}/oidc`, {
@@ -84,26 +94,39 @@ test('a link that the upstream ended gives 401 and invalid_grant; signing in aga
   })
   assert.is(call.status, 401)
   assert.match(call.headers.get('www-authenticate') ?? '', 'error="invalid_token"')
-  assert.match(call.headers.get('www-authenticate') ?? '', `resource_metadata="${gateway.url}/.well-known/oauth-protected-resource/oidc"`)
+  assert.match(
+    call.headers.get('www-authenticate') ?? '',
+    `resource_metadata="${gateway.url}/.well-known/oauth-protected-resource/oidc"`,
+  )
   const refreshed = await fetch(`${gateway.url}/token`, {
     method: 'POST',
-    body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: tokens?.refresh_token ?? '', client_id: clientId }),
+    body: new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: tokens?.refresh_token ?? '',
+      client_id: clientId,
+    }),
   })
   assert.is(refreshed.status, 400)
   assert.is(((await refreshed.json()) as { error: string }).error, 'invalid_grant')
 
   token.answer = undefined
-  const again = await connectV1(`${gateway.url}/oidc`, { provider: session.provider })
+  const again = await connectV1(`${gateway.url}/oidc`, { person })
   after(() => again.close())
   assert.match(await again.call('whoami'), 'ann')
   const old = await fetch(`${gateway.url}/token`, {
     method: 'POST',
-    body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: tokens?.refresh_token ?? '', client_id: clientId }),
+    body: new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: tokens?.refresh_token ?? '',
+      client_id: clientId,
+    }),
   })
   assert.is(old.status, 200, 'the other clients of that person go on')
 })
 
-test('an upstream token endpoint that fails keeps the link and is reported as 503 with Retry-After', async ({ after }) => {
+test('an upstream token endpoint that fails keeps the link and is reported as 503 with Retry-After', async ({
+  after,
+}) => {
   const oidc = await startOidc()
   after(() => oidc.close())
   const time = clock()
@@ -111,12 +134,20 @@ test('an upstream token endpoint that fails keeps the link and is reported as 50
   after(() => gateway.close())
   const session = await connectV1(`${gateway.url}/oidc`, { person })
   after(() => session.close())
-  const bearer = { authorization: `Bearer ${session.provider.current?.access_token}`, 'content-type': 'application/json' }
+  const bearer = {
+    authorization: `Bearer ${session.provider.current?.access_token}`,
+    'content-type': 'application/json',
+  }
 
   const token = intercept(oidc, 'POST /token')
   token.answer = (response) => response.writeHead(503, { 'retry-after': '7' }).end('busy')
   time.forward(2 * HOUR_MS)
-  const call = () => fetch(`${gateway.url}/oidc`, { method: 'POST', headers: bearer, body: '{"jsonrpc":"2.0","id":"x-7","method":"ping"}' })
+  const call = () =>
+    fetch(`${gateway.url}/oidc`, {
+      method: 'POST',
+      headers: bearer,
+      body: '{"jsonrpc":"2.0","id":"x-7","method":"ping"}',
+    })
   const refused = await call()
   assert.is(refused.status, 503)
   assert.is(refused.headers.get('retry-after'), '7')
@@ -136,10 +167,15 @@ test('an upstream token endpoint that fails keeps the link and is reported as 50
   assert.is(session.provider.signIns.length, 1)
 })
 
-test('an upstream without refresh tokens is used for as long as its token does, then the person signs in again', async ({ after }) => {
+test('an upstream without refresh tokens is used for as long as its token does, then the person signs in again', async ({
+  after,
+}) => {
   const github = await startGithub()
   after(() => github.close())
-  const gateway = await startGateway({ yaml: document(githubRoute('github', github)), env: githubEnv(github) })
+  const gateway = await startGateway({
+    yaml: document(githubRoute('github', github)),
+    env: githubEnv(github),
+  })
   after(() => gateway.close())
   const session = await connectV1(`${gateway.url}/github`, { person })
   after(() => session.close())
@@ -148,7 +184,10 @@ test('an upstream without refresh tokens is used for as long as its token does, 
   for (const { token } of github.tokens()) github.revoke(token)
   const call = await fetch(`${gateway.url}/github`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${session.provider.current?.access_token}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${session.provider.current?.access_token}`,
+      'content-type': 'application/json',
+    },
     body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
   })
   assert.is(call.status, 401)
@@ -165,7 +204,8 @@ function intercept({ server }: Oidc, wanted: string) {
   const instead: { answer: ((response: ServerResponse) => void) | undefined } = { answer: undefined }
   server.removeAllListeners('request')
   server.on('request', (request, response) => {
-    if (`${request.method} ${request.url}` === wanted && instead.answer !== undefined) return instead.answer(response)
+    if (`${request.method} ${request.url}` === wanted && instead.answer !== undefined)
+      return instead.answer(response)
     for (const listener of own) listener(request, response)
   })
   return instead

@@ -24,7 +24,8 @@ const open = register('none')
 const basic = register('client_secret_basic')
 const post = register('client_secret_post')
 
-const basicHeader = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+const basicHeader = (id: string, secret: string) =>
+  `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
 
 const authenticate = (authorization: string | undefined, fields: Record<string, string> = {}): string => {
   try {
@@ -40,7 +41,11 @@ test('each client authenticates the way it registered', () => {
   assert.is(authenticate(undefined, { client_id: open.id }), open.id)
   assert.is(authenticate(undefined, { client_id: post.id, client_secret: post.secret }), post.id)
   assert.is(authenticate(basicHeader(basic.id, basic.secret)), basic.id)
-  assert.is(authenticate(basicHeader(basic.id, basic.secret), { client_id: basic.id }), basic.id, 'the id twice')
+  assert.is(
+    authenticate(basicHeader(basic.id, basic.secret), { client_id: basic.id }),
+    basic.id,
+    'the id twice',
+  )
   assert.is(authenticate(basicHeader(basic.id, basic.secret).replace('Basic', 'basic')), basic.id)
 })
 

@@ -11,7 +11,13 @@ import {
   rotate,
   spendCode,
 } from '../../src/oauth/grant.ts'
-import { mintGrantId, mintToken, type PresentedToken, parseToken, type TokenKind } from '../../src/oauth/tokens.ts'
+import {
+  mintGrantId,
+  mintToken,
+  type PresentedToken,
+  parseToken,
+  type TokenKind,
+} from '../../src/oauth/tokens.ts'
 import type { Subject } from '../../src/slots.ts'
 import type { Grant } from '../../src/store/records.ts'
 import { suite } from '../support/suite.ts'
@@ -21,7 +27,12 @@ const test = suite('oauth/grant')
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
 const HOUR = 3_600_000
-const LIFETIMES = { access_ttl_ms: HOUR, refresh_ttl_ms: 10 * HOUR, refresh_max_ms: 24 * HOUR, refresh_grace_ms: 60_000 }
+const LIFETIMES = {
+  access_ttl_ms: HOUR,
+  refresh_ttl_ms: 10 * HOUR,
+  refresh_max_ms: 24 * HOUR,
+  refresh_grace_ms: 60_000,
+}
 const T0 = 1_700_000_000_000
 
 const grantId = mintGrantId()
@@ -62,7 +73,10 @@ test('a code is good for its client, redirect_uri and verifier; redirect_uri may
 test('every other request for it is told apart', () => {
   assert.is(judgeCode(approved, presented('code'), request, T0), 'unknown')
   assert.is(judgeCode(approved, code, { ...request, clientId: 'dcr-2' }, T0), 'wrong_client')
-  assert.is(judgeCode(approved, code, { ...request, redirectUri: 'http://localhost:2/cb' }, T0), 'wrong_redirect_uri')
+  assert.is(
+    judgeCode(approved, code, { ...request, redirectUri: 'http://localhost:2/cb' }, T0),
+    'wrong_redirect_uri',
+  )
   assert.is(judgeCode(approved, code, { ...request, verifier: `${VERIFIER}x` }, T0), 'wrong_verifier')
   assert.is(judgeCode(approved, code, { ...request, verifier: undefined }, T0), 'wrong_verifier')
   assert.is(judgeCode(approved, code, request, T0 + CODE_TTL_MS), 'expired')
@@ -71,7 +85,10 @@ test('every other request for it is told apart', () => {
 test("sec-T2: another client's attempt is judged before anything that could burn or revoke", () => {
   const spent = spendCode(approved, pair().hashes, LIFETIMES, T0)
   assert.is(judgeCode(spent, code, { ...request, clientId: 'dcr-2' }, T0), 'wrong_client')
-  assert.is(judgeCode(approved, code, { ...request, clientId: 'dcr-2', verifier: undefined }, T0), 'wrong_client')
+  assert.is(
+    judgeCode(approved, code, { ...request, clientId: 'dcr-2', verifier: undefined }, T0),
+    'wrong_client',
+  )
 })
 
 test('a spent code is recognised, also after it expired and while its tokens live', () => {
@@ -115,7 +132,11 @@ test('several spent tokens are in their grace at once, each with its own success
     assert.is(judgeRefresh(grant, refresh, 'dcr-1', T0 + 69_999), 'grace')
     assert.is(findSpent(grant, refresh.hash, T0 + 69_999)?.sealedSuccessor, `after ${refresh.hash}`)
   }
-  assert.is(judgeRefresh(grant, first.refresh, 'dcr-1', T0 + 70_000), 'reused', 'the first is out, the others are not')
+  assert.is(
+    judgeRefresh(grant, first.refresh, 'dcr-1', T0 + 70_000),
+    'reused',
+    'the first is out, the others are not',
+  )
   assert.is(judgeRefresh(grant, second.refresh, 'dcr-1', T0 + 99_999), 'grace')
   assert.is(judgeRefresh(grant, third.refresh, 'dcr-1', T0 + 124_999), 'grace')
   assert.is(judgeRefresh(grant, last.refresh, 'dcr-1', T0 + 69_999), 'good')
@@ -135,7 +156,12 @@ test('what is out of its grace is dropped at the next rotation, so the record do
 
 test('access tokens live to their own expiry across a rotation (design §5)', () => {
   const [first, second] = [pair(), pair()]
-  const grant = rotated(spendCode(approved, first.hashes, LIFETIMES, T0), first.refresh, second, T0 + HOUR / 2)
+  const grant = rotated(
+    spendCode(approved, first.hashes, LIFETIMES, T0),
+    first.refresh,
+    second,
+    T0 + HOUR / 2,
+  )
   assert.ok(findAccessToken(grant, first.access.hash, T0 + HOUR - 1))
   assert.ok(findAccessToken(grant, second.access.hash, T0 + HOUR / 2))
 })

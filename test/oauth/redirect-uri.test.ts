@@ -100,7 +100,16 @@ const notRegistrable: Readonly<Record<string, readonly string[]>> = {
     'cursor://u@x/cb',
   ],
   wildcard: ['https://*.a.example/cb', 'https://a.example/*', 'cursor://*/cb'],
-  absolute: ['', '/cb', '//a.example/cb', 'a.example/cb', 'https://', 'http://localhost:65536/cb', 'http://localhost:*/cb', 'https://a b/cb'],
+  absolute: [
+    '',
+    '/cb',
+    '//a.example/cb',
+    'a.example/cb',
+    'https://',
+    'http://localhost:65536/cb',
+    'http://localhost:*/cb',
+    'https://a b/cb',
+  ],
   'reasonable length': [`https://a.example/${'x'.repeat(2048)}`],
 }
 
@@ -115,7 +124,9 @@ test('sec-A4: everything else is refused, for the reason that holds', () => {
       assert.throws(
         check,
         (error: unknown) =>
-          error instanceof OAuthError && error.code === 'invalid_redirect_uri' && error.message.includes(reason),
+          error instanceof OAuthError &&
+          error.code === 'invalid_redirect_uri' &&
+          error.message.includes(reason),
         `${uri}: ${reason}`,
       )
     }
@@ -123,7 +134,14 @@ test('sec-A4: everything else is refused, for the reason that holds', () => {
 })
 
 test('what is not a string is refused', () => {
-  for (const value of [undefined, null, 7, {}, ['https://a.example/cb'], { toString: () => 'https://a.example' }]) {
+  for (const value of [
+    undefined,
+    null,
+    7,
+    {},
+    ['https://a.example/cb'],
+    { toString: () => 'https://a.example' },
+  ]) {
     assert.throws(() => checkRegistrable(value, SCHEMES), /reasonable length/)
   }
 })
@@ -133,7 +151,12 @@ test('a private-use scheme is good only while it is on the list', () => {
   assert.is(checkRegistrable('vscode://x/cb', ['vscode']), 'vscode://x/cb')
 })
 
-const registered = ['https://a.example/cb', 'http://localhost:3118/callback', 'http://127.0.0.1/', 'cursor://x/cb']
+const registered = [
+  'https://a.example/cb',
+  'http://localhost:3118/callback',
+  'http://127.0.0.1/',
+  'cursor://x/cb',
+]
 
 test('a request may use what was registered, and any port of an http loopback URI (RFC 8252 §7.3)', () => {
   const good = [
@@ -219,7 +242,12 @@ test('loopback is three names and no more', () => {
 })
 
 const answer = (uri: string) =>
-  redirectLocation(uri as VerifiedRedirect, { code: 'c d', state: 's&=+é', iss: 'https://gw', absent: undefined })
+  redirectLocation(uri as VerifiedRedirect, {
+    code: 'c d',
+    state: 's&=+é',
+    iss: 'https://gw',
+    absent: undefined,
+  })
 const PARAMETERS = 'code=c+d&state=s%26%3D%2B%C3%A9&iss=https%3A%2F%2Fgw'
 
 test('the answer is appended to whatever the URI already is', () => {

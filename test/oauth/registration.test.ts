@@ -56,13 +56,19 @@ test('what a real client sends is understood; members that mean nothing here are
 test('defaults of RFC 7591 §2, and the nearest thing where a client asks for what is not served', () => {
   assert.is(parse(uris).authMethod, 'client_secret_basic')
   assert.is(parse({ ...uris, token_endpoint_auth_method: null }).authMethod, 'client_secret_basic')
-  assert.is(parse({ ...uris, token_endpoint_auth_method: 'client_secret_post' }).authMethod, 'client_secret_post')
+  assert.is(
+    parse({ ...uris, token_endpoint_auth_method: 'client_secret_post' }).authMethod,
+    'client_secret_post',
+  )
   assert.is(parse({ ...uris, token_endpoint_auth_method: 'private_key_jwt' }).authMethod, 'none')
   assert.is(parse({ ...uris, token_endpoint_auth_method: 7 }).authMethod, 'none')
   assert.is(parse(uris).name, undefined)
   assert.is(parse({ ...uris, client_name: null }).name, undefined)
   assert.is(parse({ ...uris, client_name: 'n'.repeat(1000) }).name, 'n'.repeat(200))
-  assert.equal(parse({ redirect_uris: [uris.redirect_uris[0], uris.redirect_uris[0]] }).redirectUris.length, 1)
+  assert.equal(
+    parse({ redirect_uris: [uris.redirect_uris[0], uris.redirect_uris[0]] }).redirectUris.length,
+    1,
+  )
 })
 
 test('what cannot be registered is refused with the code of RFC 7591 §3.2.2', () => {
@@ -76,7 +82,10 @@ test('what cannot be registered is refused with the code of RFC 7591 §3.2.2', (
     ['invalid_redirect_uri', { redirect_uris: 'https://a.example/cb' }],
     ['invalid_redirect_uri', { redirect_uris: ['https://a.example/cb', 'https://a.example/cb#x'] }],
     ['invalid_redirect_uri', { redirect_uris: [null] }],
-    ['invalid_redirect_uri', { redirect_uris: Array.from({ length: 11 }, (_, n) => `https://a.example/${n}`) }],
+    [
+      'invalid_redirect_uri',
+      { redirect_uris: Array.from({ length: 11 }, (_, n) => `https://a.example/${n}`) },
+    ],
     ['invalid_client_metadata', { ...uris, grant_types: ['client_credentials'] }],
     ['invalid_client_metadata', { ...uris, grant_types: 'authorization_code' }],
     ['invalid_client_metadata', { ...uris, grant_types: [] }],
@@ -114,13 +123,26 @@ test('sec-R: a changed, cut or invented client_id opens to nothing', () => {
     assert.is(openClientId(sealer, ISSUER, changed), undefined, changed)
   }
   const session = `dcr-${sealer.seal('session', ISSUER, '[1,0,"none",["https://evil.example"],null]')}`
-  for (const invented of ['', 'dcr-', 'dcr-x.y', clientId.slice(4), clientId.slice(0, -1), `${clientId}A`, session]) {
+  for (const invented of [
+    '',
+    'dcr-',
+    'dcr-x.y',
+    clientId.slice(4),
+    clientId.slice(0, -1),
+    `${clientId}A`,
+    session,
+  ]) {
     assert.is(openClientId(sealer, ISSUER, invented), undefined, invented)
   }
 })
 
 test('metadata that would make the id too long for a URL is refused', () => {
-  const long = { redirectUris: [`https://a.example/${'x'.repeat(MAX_METADATA_BYTES)}`], name: undefined, authMethod: 'none', issuedAtSeconds: 0 } as const
+  const long = {
+    redirectUris: [`https://a.example/${'x'.repeat(MAX_METADATA_BYTES)}`],
+    name: undefined,
+    authMethod: 'none',
+    issuedAtSeconds: 0,
+  } as const
   assert.throws(
     () => sealClientId(sealerOf(1), ISSUER, long),
     (error: unknown) => error instanceof OAuthError && error.code === 'invalid_client_metadata',
@@ -167,7 +189,11 @@ test('the answer echoes what was registered, with a secret only for clients that
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
   })
-  const open = registrationResponse('dcr-1', parse({ ...uris, token_endpoint_auth_method: 'none' }), undefined)
+  const open = registrationResponse(
+    'dcr-1',
+    parse({ ...uris, token_endpoint_auth_method: 'none' }),
+    undefined,
+  )
   assert.not.ok('client_secret' in open || 'client_secret_expires_at' in open || 'client_name' in open)
 })
 

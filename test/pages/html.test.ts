@@ -9,7 +9,8 @@ const hostile = `<script>alert("1")</script>' onload='x' & &lt; \`\${1}\``
 test('every inserted value is text, in content and in attributes', () => {
   const { markup } = html`<p title="${hostile}" class='${hostile}'>${hostile}</p>`
   assert.not.match(markup, /<script|onload='/)
-  const escaped = '&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39; onload=&#39;x&#39; &amp; &amp;lt; `${1}`'
+  const escaped =
+    '&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39; onload=&#39;x&#39; &amp; &amp;lt; `${1}`'
   assert.is(markup, `<p title="${escaped}" class='${escaped}'>${escaped}</p>`)
 })
 
@@ -27,7 +28,14 @@ test('a value that only looks like markup is not taken for it', () => {
 })
 
 test('an ordinary name is shown as it is, in any script', () => {
-  for (const name of ['Claude Code', 'Jürgens Klient', '客户端', 'عميل', 'MCP Inspector 2.0 (beta)', 'क्लाइंट']) {
+  for (const name of [
+    'Claude Code',
+    'Jürgens Klient',
+    '客户端',
+    'عميل',
+    'MCP Inspector 2.0 (beta)',
+    'क्लाइंट',
+  ]) {
     assert.is(displayName(name), name)
   }
 })
@@ -46,11 +54,21 @@ test('sec-R6: direction overrides, control characters and line breaks are taken 
     'Claude\u{E0041}': 'Claude',
     '  a \t\u00A0 b\u3000 ': 'a b',
   }
-  for (const [name, shown] of Object.entries(expected)) assert.is(displayName(name), shown, JSON.stringify(name))
+  for (const [name, shown] of Object.entries(expected))
+    assert.is(displayName(name), shown, JSON.stringify(name))
 })
 
 test('a name of nothing that can be seen is no name', () => {
-  for (const name of ['', '   ', '\u200B\u200D\u2060', '\u3164', '\u115F\u1160', '\uFFA0', '\u2800\u2800', '\u034F\uFE0F']) {
+  for (const name of [
+    '',
+    '   ',
+    '\u200B\u200D\u2060',
+    '\u3164',
+    '\u115F\u1160',
+    '\uFFA0',
+    '\u2800\u2800',
+    '\u034F\uFE0F',
+  ]) {
     assert.is(displayName(name), '', JSON.stringify(name))
   }
 })

@@ -59,7 +59,11 @@ test('a page asks for name and password only from whom it does not know', () => 
 })
 
 test('each button sends its decision, with transaction and token', () => {
-  const fields = Object.fromEntries(consent({ user: { kind: 'anonymous' } }).form().fill({}, 'Deny').fields)
+  const fields = Object.fromEntries(
+    consent({ user: { kind: 'anonymous' } })
+      .form()
+      .fill({}, 'Deny').fields,
+  )
   assert.equal(fields, { transaction: 'transaction-id', csrf: 'csrf-token', decision: 'deny' })
 })
 
@@ -83,13 +87,20 @@ test('a refused sign-in is announced, and the name typed stays', () => {
 })
 
 test('spec-C7: what goes to a program on this computer says so; a private-use scheme is shown whole', () => {
-  assert.match(consent({ redirectUri: 'http://127.0.0.1:3118/cb' }).text, /127\.0\.0\.1:3118 .*program on this computer/)
-  assert.match(consent({ redirectUri: 'cursor://x/oauth/cb' }).text, /cursor:\/\/x\/oauth\/cb .*program on this computer/)
+  assert.match(
+    consent({ redirectUri: 'http://127.0.0.1:3118/cb' }).text,
+    /127\.0\.0\.1:3118 .*program on this computer/,
+  )
+  assert.match(
+    consent({ redirectUri: 'cursor://x/oauth/cb' }).text,
+    /cursor:\/\/x\/oauth\/cb .*program on this computer/,
+  )
   assert.not.match(consent().text, 'program on this computer')
 })
 
 test('without a name there is a word for it; without scopes and account the page says nothing of them', () => {
-  for (const clientName of [undefined, '', '\u200B']) assert.match(consent({ clientName }).title, 'An unnamed client')
+  for (const clientName of [undefined, '', '\u200B'])
+    assert.match(consent({ clientName }).title, 'An unnamed client')
   const plain = consent({ upstream: { host: 'h', asksForAccount: false, scopes: [] } })
   assert.not.match(plain.text, /scopes|sign in there/)
 })
@@ -119,7 +130,11 @@ test('sec-R6: whatever others chose is text on every page', () => {
 
 test('every page is whole: language, one h1, a title, labels for what is filled in, no script, nothing loaded', () => {
   const choices = [{ title: 'A', resource: 'http://localhost/a', href: '/authorize?resource=a' }]
-  const pages = [consent(), shown(messagePage('B', { title: 'T', text: 'x' })), shown(pickerPage('B', choices))]
+  const pages = [
+    consent(),
+    shown(messagePage('B', { title: 'T', text: 'x' })),
+    shown(pickerPage('B', choices)),
+  ]
   for (const { root, html, title } of pages) {
     assert.match(html, /^<!doctype html>\n<html lang="en">/)
     assert.ok(title.length > 3)

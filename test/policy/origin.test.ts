@@ -59,7 +59,12 @@ test('programs send no Origin; the own one and listed ones are good', () => {
 })
 
 test('a page on loopback may call a gateway on loopback, and only that', () => {
-  for (const origin of ['http://localhost:6274', 'http://127.0.0.1:3000', 'http://[::1]:1', 'https://localhost']) {
+  for (const origin of [
+    'http://localhost:6274',
+    'http://127.0.0.1:3000',
+    'http://[::1]:1',
+    'https://localhost',
+  ]) {
     assert.ok(isAllowedOrigin(local, origin), origin)
     assert.not.ok(isAllowedOrigin(published, origin), origin)
   }

@@ -373,6 +373,19 @@ test('broken framing right after the head is a fault like any other, and no cras
   }
 })
 
+test('an unasked upgrade is a fault, and its connection is closed', async (context) => {
+  const closed: Promise<unknown>[] = []
+  const { url } = await startRaw(context, (socket) => {
+    closed.push(once(socket, 'close'))
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n')
+    })
+  })
+  const error = await fails('unreachable', controlHttp(get(url)))
+  assert.is(error.detail.reason, 'ERR_UNASKED_UPGRADE')
+  await Promise.all(closed)
+})
+
 test('an answer cut short is no answer', async (context) => {
   const ends: Record<string, (socket: Socket) => unknown> = {
     '/end': (socket) => socket.end(),

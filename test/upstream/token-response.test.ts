@@ -20,7 +20,12 @@ const failed = (status: number, error: string): Expected => [status, { error }]
 
 const matrix: Readonly<Record<string, readonly Row[]>> = {
   'a token is a token, however it is written': [
-    ['JSON', 200, '{"access_token":"T","token_type":"Bearer"}', [200, { access_token: 'T', token_type: 'Bearer' }]],
+    [
+      'JSON',
+      200,
+      '{"access_token":"T","token_type":"Bearer"}',
+      [200, { access_token: 'T', token_type: 'Bearer' }],
+    ],
     ['JSON with white space around it', 200, '\r\n {"access_token":"T"} \n', bearer()],
     ['JSON behind a byte order mark', 200, '\uFEFF{"access_token":"T"}', bearer()],
     ['form', 200, 'access_token=T&scope=repo%2Cgist&token_type=bearer', bearer({ scope: 'repo,gist' })],
@@ -29,7 +34,12 @@ const matrix: Readonly<Record<string, readonly Row[]>> = {
     ['form with an empty member', 200, 'access_token=T&refresh_token=&scope=', bearer()],
     ['form with a line break behind it', 200, 'access_token=T\n', bearer()],
     ['status 201', 201, '{"access_token":"T"}', bearer()],
-    ['refresh token and scope', 200, '{"access_token":"T","refresh_token":"R","scope":"a b"}', bearer({ refresh_token: 'R', scope: 'a b' })],
+    [
+      'refresh token and scope',
+      200,
+      '{"access_token":"T","refresh_token":"R","scope":"a b"}',
+      bearer({ refresh_token: 'R', scope: 'a b' }),
+    ],
     ['an empty token_type', 200, '{"access_token":"T","token_type":""}', bearer()],
     ['token_type null', 200, '{"access_token":"T","token_type":null}', bearer()],
     ['a scope that is a list', 200, '{"access_token":"T","scope":["a","b"]}', bearer()],
@@ -51,8 +61,18 @@ const matrix: Readonly<Record<string, readonly Row[]>> = {
     ['true', 200, '{"access_token":"T","expires_in":true}', bearer()],
   ],
   'an error is an error, whatever the status says': [
-    ['GitHub: 200, JSON', 200, '{"error":"bad_verification_code","error_description":"secret"}', failed(400, 'bad_verification_code')],
-    ['GitHub: 200, form', 200, 'error=bad_verification_code&error_description=x', failed(400, 'bad_verification_code')],
+    [
+      'GitHub: 200, JSON',
+      200,
+      '{"error":"bad_verification_code","error_description":"secret"}',
+      failed(400, 'bad_verification_code'),
+    ],
+    [
+      'GitHub: 200, form',
+      200,
+      'error=bad_verification_code&error_description=x',
+      failed(400, 'bad_verification_code'),
+    ],
     ['200 with an error and a token', 200, '{"error":"x","access_token":"T"}', failed(400, 'x')],
     ['as the RFC has it', 400, '{"error":"invalid_grant"}', failed(400, 'invalid_grant')],
     ['401', 401, '{"error":"invalid_client"}', failed(401, 'invalid_client')],
@@ -104,7 +124,8 @@ for (const [name, rows] of Object.entries(matrix)) {
 }
 
 test("a provider's own members do not get through", async () => {
-  const body = '{"access_token":"T","id_token":"I","email":"a@b.example","error_description":"x","bot_user_id":1}'
+  const body =
+    '{"access_token":"T","id_token":"I","email":"a@b.example","error_description":"x","bot_user_id":1}'
   const answer = normalise(200, body)
   assert.equal(Object.keys((await answer.json()) as object).sort(), ['access_token', 'token_type'])
 })
@@ -117,7 +138,14 @@ test('when to ask again is passed on', () => {
 test('a mebibyte is judged as fast as a kilobyte is: nothing here goes over a body twice for each character', async () => {
   const long = 'x'.repeat(1024 * 1024)
   const started = performance.now()
-  const bodies = [`{"access_token":"T","x":"${long}"}`, `access_token=T&x=${long}`, long, `${long}<`, `a=${long}<`, `${'a='.repeat(500_000)}<`]
+  const bodies = [
+    `{"access_token":"T","x":"${long}"}`,
+    `access_token=T&x=${long}`,
+    long,
+    `${long}<`,
+    `a=${long}<`,
+    `${'a='.repeat(500_000)}<`,
+  ]
   const answers = bodies.map((body) => normalise(200, body).status)
   assert.equal(answers, [200, 200, 502, 502, 502, 502])
   assert.ok(performance.now() - started < 3000)

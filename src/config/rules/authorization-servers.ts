@@ -61,10 +61,7 @@ function callbacksOf(
     callback: server.callback,
   }))
   const discovered = authorizationCodeRoutes(facts)
-    .filter(
-      ({ name, auth }) =>
-        auth.authorization_server === undefined && facts.known(`${childPointer('/routes', name)}/auth`),
-    )
+    .filter(({ pointer, auth }) => auth.authorization_server === undefined && facts.known(pointer))
     .map(({ name }) => ({ id: name, pointer: childPointer('/routes', name), callback: undefined }))
   return [...written, ...discovered]
 }
@@ -74,15 +71,19 @@ const incomplete: Rule = {
   id: 'authorization-server/incomplete',
   severity: 'error',
   *check(facts) {
-    for (const { pointer, server } of serversOf(facts)) {
-      const { issuer, authorization_endpoint: authorize, token_endpoint: token, client_id: client } = server
-      const complete = authorize !== undefined && token !== undefined && client !== undefined
-      const lookedUp = issuer !== undefined && authorize === undefined && token === undefined
+    for (const { pointer } of serversOf(facts)) {
+      // As written: what the schema refused is a mistake of its own, not an absence.
+      const written = new Set(facts.names(pointer))
+      const complete = ['authorization_endpoint', 'token_endpoint', 'client_id'].every((name) =>
+        written.has(name),
+      )
+      const lookedUp =
+        written.has('issuer') && !written.has('authorization_endpoint') && !written.has('token_endpoint')
       if (!complete && !lookedUp) {
         const message = 'it cannot be reached like this'
         const hint = 'Write issuer, or authorization_endpoint, token_endpoint and client_id.'
         yield { pointer, at: 'key', message, hint }
-      } else if (client === undefined && server.client_secret !== undefined) {
+      } else if (!written.has('client_id') && written.has('client_secret')) {
         yield {
           pointer: `${pointer}/client_secret`,
           message: 'a client_secret belongs to a client_id',
