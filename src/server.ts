@@ -38,6 +38,8 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
     requestTimeout: SLOW_SENDERS.requestTimeout,
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
+    // A HEAD that ran a GET endpoint could use up a sign-in without anybody seeing its answer.
+    exposeHeadRoutes: false,
     frameworkErrors: (_error, _request, reply) => send(reply, notFound()),
     ...(tls === undefined ? { http: SLOW_SENDERS } : { https: { ...SLOW_SENDERS, ...tls } }),
   }) as unknown as FastifyInstance

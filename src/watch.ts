@@ -25,31 +25,34 @@ const POLL_MS = 1_000
 
 export function watchFile({ file, initialText, onText, log }: WatchOptions): Watcher {
   let runningHash = hash(initialText)
-  let seenStat = ''
+  let seen = ''
   let timer: NodeJS.Timeout | undefined
   let reading = Promise.resolve()
   let lastComplaint = ''
+  let closed = false
 
   // The folder too: a file that is renamed over takes its watch with it.
   const watcher = watch([dirname(file), file], { depth: 0, ignoreInitial: true })
-  watcher.on('all', settle)
+  watcher.on('all', look)
   watcher.on('error', (error) => complain('the file watcher reports an error', error))
-  const poll = setInterval(() => void statChanged().then((changed) => changed && settle()), POLL_MS).unref()
+  const poll = setInterval(look, POLL_MS).unref()
+
+  /** Events only say when to look: a neighbour that is written all the time must not keep the file from settling. */
+  async function look(): Promise<void> {
+    const now = await identity(file).catch(String)
+    if (now === seen) return
+    seen = now
+    settle()
+  }
 
   function settle(): void {
     clearTimeout(timer)
+    if (closed) return
     timer = setTimeout(() => {
       reading = reading
         .then(read)
         .catch((error: unknown) => complain('the configuration file cannot be read', error))
     }, SETTLE_MS)
-  }
-
-  async function statChanged(): Promise<boolean> {
-    const now = await identity(file).catch(() => seenStat)
-    const changed = now !== seenStat
-    seenStat = now
-    return changed
   }
 
   async function read(): Promise<void> {
@@ -71,6 +74,7 @@ export function watchFile({ file, initialText, onText, log }: WatchOptions): Wat
 
   return {
     async close() {
+      closed = true
       clearTimeout(timer)
       clearInterval(poll)
       await watcher.close()
@@ -80,8 +84,9 @@ export function watchFile({ file, initialText, onText, log }: WatchOptions): Wat
 }
 
 async function identity(file: string): Promise<string> {
-  const { dev, ino, size, mtimeNs } = await stat(file, { bigint: true })
-  return `${dev}:${ino}:${size}:${mtimeNs}`
+  // The change time as well: a copy may keep size and modification time of what it replaces.
+  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true })
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
 }
 
 function hash(text: string): string {

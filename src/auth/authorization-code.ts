@@ -9,11 +9,11 @@ import { fingerprint } from '../upstream/fingerprint.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthContext, ConfiguredServer } from './context.ts'
 import type { OpenLink } from './links.ts'
-import { isDue, isExpired, isPassing } from './refresh.ts'
+import { isDue, isExpired } from './refresh.ts'
 import { type Destination, discoveredSource, fixedSource, type ServerSource } from './server-source.ts'
 
 export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthContext): UpstreamAuth {
-  const { links, refresh, http, now } = context.deps
+  const { links, refresh, http, now, log } = context.deps
   const source = sourceOf(entry, context)
   const fingerprintOf = ({ server, resource }: Destination) => fingerprint(server, resource, context.upstream)
 
@@ -36,14 +36,17 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
     const known = await find(subject)
     if (known === undefined || !isDue(known.found.tokens, now())) return known?.found
     const { destination, found } = known
-    if (found.tokens.refreshToken === undefined) return isExpired(found.tokens, now()) ? undefined : found
-    try {
-      return await renew(subject, destination, found)
-    } catch (error) {
-      // Ahead of its end the old token is as good as ever.
-      if (isPassing(error) && !isExpired(found.tokens, now())) return found
-      throw error
-    }
+    const expired = isExpired(found.tokens, now())
+    if (found.tokens.refreshToken === undefined) return expired ? undefined : found
+    if (expired) return renew(subject, destination, found)
+    // Ahead of its end the old token is as good as ever, so nobody waits for the new one.
+    renew(subject, destination, found).catch((error: unknown) => {
+      log.warn('upstream token not refreshed yet', {
+        subject,
+        reason: error instanceof Error ? error.message : String(error),
+      })
+    })
+    return found
   }
 
   const link: UpstreamLink = {

@@ -29,6 +29,8 @@ export type Refresh = (request: RefreshRequest, stale: OpenLink) => Promise<Open
 /** The request may take 15 s; a holder that died must not block longer than needed. */
 const LOCK_TTL_MS = 25_000
 const MAX_AHEAD_MS = 60_000
+const MAX_REST_MS = 10_000
+const MAX_RESTING = 10_000
 
 /** Inside the last tenth of its life, at most a minute before the end: a short token is not refreshed on every call (design §5). */
 export function isDue({ expiresAtMs, obtainedAtMs }: UpstreamTokens, nowMs: number): boolean {
@@ -42,6 +44,7 @@ export function isExpired({ expiresAtMs }: UpstreamTokens, nowMs: number): boole
 
 export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh {
   const underway = new Map<string, Promise<OpenLink | undefined>>()
+  const resting = new Map<string, { readonly untilMs: number; readonly error: UpstreamError }>()
 
   async function refreshLocked(
     { subject, fingerprint, server, resource }: RefreshRequest,
@@ -72,21 +75,30 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
     const name = `refresh/${stale.link.fingerprint}/${request.subject}`
     const running = underway.get(name)
     if (running !== undefined) return running
+    const rest = resting.get(name)
+    if (rest !== undefined && rest.untilMs > now()) return Promise.reject(rest.error)
     const started = withLock(store, name, { ttlMs: LOCK_TTL_MS, now }, () => refreshLocked(request, stale))
-      .catch(asUpstreamError)
+      .catch((error: unknown) => rethrow(error, name))
       .finally(() => underway.delete(name))
     underway.set(name, started)
     return started
   }
+
+  function rethrow(error: unknown, name: string): never {
+    const failure = error instanceof LockTaken ? refreshedElsewhere() : error
+    if (failure instanceof UpstreamError) {
+      // An upstream in trouble is not asked again by every request that comes in.
+      if (resting.size >= MAX_RESTING) resting.clear()
+      resting.set(name, { untilMs: now() + restMs(failure), error: failure })
+    }
+    throw failure
+  }
 }
 
-function asUpstreamError(error: unknown): never {
-  if (error instanceof LockTaken)
-    throw new UpstreamError('unavailable', 'the upstream account is being refreshed elsewhere', {}, 5)
-  throw error
+function restMs({ retryAfterSeconds = 1 }: UpstreamError): number {
+  return Math.min(retryAfterSeconds * 1000, MAX_REST_MS)
 }
 
-/** Whether a failed refresh says nothing about the link itself. Then whatever is still good goes on. */
-export function isPassing(error: unknown): error is UpstreamError {
-  return error instanceof UpstreamError && error.fault === 'unavailable'
+function refreshedElsewhere(): UpstreamError {
+  return new UpstreamError('unavailable', 'the upstream account is being refreshed elsewhere', {}, 5)
 }

@@ -23,12 +23,12 @@ export function readArgs<const T extends Options>(
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true })
   } catch (error) {
-    throw usageError(error, args, Object.keys(options))
+    throw usageError(error, Object.keys(options))
   }
 }
 
-/** Node's messages are long and name no alternative. Values are not repeated: one may be a secret. */
-function usageError(error: unknown, args: readonly string[], known: readonly string[]): unknown {
+/** Node's messages are long and name no alternative. Nothing but names of flags is repeated: it may be a secret. */
+function usageError(error: unknown, known: readonly string[]): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
     const option = /'(-{1,2}[^'=\s]+)/.exec(String(error))?.[1] ?? ''
@@ -36,8 +36,7 @@ function usageError(error: unknown, args: readonly string[], known: readonly str
     return new UsageError(`unknown flag ${option}`, didYouMean(option, candidates))
   }
   if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') {
-    const word = args.find((arg) => String(error).includes(`'${arg}'`)) ?? ''
-    return new UsageError(`unexpected argument ${word}`)
+    return new UsageError('this command takes nothing but flags')
   }
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
     const option = /'(?:-\w, )?(--[\w-]+)/.exec(String(error))?.[1] ?? ''

@@ -10,6 +10,9 @@ import { mintToken, type PresentedToken, sameHash } from './tokens.ts'
 /** OAuth 2.1 §4.1.3 allows ten minutes; a client redeems within seconds (sec-T3). */
 export const CODE_TTL_MS = 60_000
 
+/** A client that refreshes without end must not make its record, which is rewritten each time, grow without end. The oldest go first. */
+const MAX_LIVING_TOKENS = 64
+
 export interface Lifetimes {
   readonly access_ttl_ms: number
   readonly refresh_ttl_ms: number
@@ -140,7 +143,7 @@ export function rotate(
   lifetimes: Lifetimes,
   nowMs: number,
 ): Grant {
-  const inGrace = grant.spent.filter((token) => token.graceEndsAtMs > nowMs)
+  const inGrace = newest(grant.spent.filter((token) => token.graceEndsAtMs > nowMs))
   return {
     ...grant,
     ...family(grant, pair, lifetimes, nowMs),
@@ -156,11 +159,15 @@ function family(
   nowMs: number,
 ): Pick<Grant, 'access' | 'refresh'> {
   const until = (ttlMs: number) => Math.min(nowMs + ttlMs, grant.expiresAtMs)
-  const living = grant.access.filter((token) => token.expiresAtMs > nowMs)
+  const living = newest(grant.access.filter((token) => token.expiresAtMs > nowMs))
   return {
     access: [...living, { hash: pair.access, expiresAtMs: until(lifetimes.access_ttl_ms) }],
     refresh: { hash: pair.refresh, expiresAtMs: until(lifetimes.refresh_ttl_ms) },
   }
+}
+
+function newest<T>(tokens: readonly T[]): readonly T[] {
+  return tokens.slice(-(MAX_LIVING_TOKENS - 1))
 }
 
 /** The live access token that was presented, if this grant has it. */

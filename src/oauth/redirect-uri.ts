@@ -6,11 +6,8 @@ export type VerifiedRedirect = string & { readonly brand: 'VerifiedRedirect' }
 
 const MAX_LENGTH = 2048
 
+/** The literals of RFC 8252 §7.3; any other name could be pointed elsewhere. */
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
-
-export function isLoopbackHost(hostname: string): boolean {
-  return LOOPBACK_HOSTS.has(hostname)
-}
 
 /**
  * Checks one URI at registration: https, http on loopback, or a private-use scheme on the allow-list (spec-A4).
@@ -28,7 +25,7 @@ export function checkRegistrable(uri: unknown, privateSchemes: readonly string[]
   const scheme = url.protocol.slice(0, -1)
   if (
     scheme !== 'https' &&
-    !(scheme === 'http' && isLoopbackHost(url.hostname)) &&
+    !(scheme === 'http' && LOOPBACK_HOSTS.has(url.hostname)) &&
     !privateSchemes.includes(scheme)
   ) {
     throw refused('is neither https, nor http on loopback, nor a scheme this gateway allows')

@@ -1,5 +1,5 @@
 // Which Host and Origin headers an MCP request may carry (MCP transports, "Security & Endpoint"). Pure.
-import { isLoopbackHost } from '../oauth/redirect-uri.ts'
+import { isLoopbackHost } from '../loopback.ts'
 
 export interface SiteRules {
   readonly issuer: string

@@ -1,6 +1,6 @@
 // Which IP addresses belong to the public internet. Pure. It parses nothing itself (a hand-written parser is how
 // guards get bypassed) and asks no resolver: it judges only what a connection would really be made to.
-import { BlockList, isIP, isIPv4 } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 
 type Subnet = readonly [network: string, prefix: number]
 
@@ -46,7 +46,6 @@ const SPECIAL_IPV6: readonly Subnet[] = [
 const specialIpv4 = blockList(SPECIAL_IPV4, 'ipv4')
 const globalIpv6 = blockList(GLOBAL_IPV6, 'ipv6')
 const specialIpv6 = blockList(SPECIAL_IPV6, 'ipv6')
-const loopbackIpv4 = blockList([['127.0.0.0', 8]], 'ipv4')
 
 /** False for what is not an IP address in text, and for one with a zone: a zone only means something on this machine. */
 export function isPublicAddress(ip: string): boolean {
@@ -54,12 +53,6 @@ export function isPublicAddress(ip: string): boolean {
   const family = isIP(ip)
   if (family === 4) return !specialIpv4.check(ip, 'ipv4')
   return family === 6 && globalIpv6.check(ip, 'ipv6') && !specialIpv6.check(ip, 'ipv6') && !isIsatap(ip)
-}
-
-/** Loopback by name (RFC 6761 §6.3) or address, as `URL.hostname` writes it. */
-export function isLoopbackHost(hostname: string): boolean {
-  if (isIPv4(hostname)) return loopbackIpv4.check(hostname, 'ipv4')
-  return hostname === '[::1]' || hostname === 'localhost' || hostname.endsWith('.localhost')
 }
 
 /**

@@ -80,7 +80,9 @@ function publicError(error: unknown): unknown {
       ? new OAuthError('access_denied', 'access was not granted at the upstream', {
           upstreamError: loggableErrorCode(error.error),
         })
-      : new OAuthError('server_error', 'the upstream refused the sign-in', { upstreamError: loggableErrorCode(error.error) })
+      : new OAuthError('server_error', 'the upstream refused the sign-in', {
+          upstreamError: loggableErrorCode(error.error),
+        })
   }
   if (error instanceof oauth.ResponseBodyError) {
     return new OAuthError('server_error', 'the upstream refused the sign-in', {

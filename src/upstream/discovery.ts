@@ -1,6 +1,7 @@
 // Finds an upstream's authorization server from the MCP URL alone: challenge, protected resource metadata, server
 // metadata. Refuses whatever would let one party speak for another. Remembers nothing.
 import { UpstreamError } from '../errors.ts'
+import { isLoopbackHost } from '../loopback.ts'
 import type { ControlAnswer, ControlHttp, Trust } from './http.ts'
 import { isResourceOf, parseBearerHints, resourceMetadataUrls, serverMetadataUrls } from './well-known.ts'
 
@@ -126,7 +127,7 @@ function checkServerMetadata(document: Readonly<Record<string, unknown>>, issuer
 function endpoint(document: Readonly<Record<string, unknown>>, name: string): string {
   const value = document[name]
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
-  const loopback = url?.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
+  const loopback = url?.protocol === 'http:' && isLoopbackHost(url.hostname)
   if (
     url === undefined ||
     !(url.protocol === 'https:' || loopback) ||

@@ -3,7 +3,8 @@
 import type { LookupAddress } from 'node:dns'
 import { isIP } from 'node:net'
 import { type LogDetail, UpstreamError } from '../errors.ts'
-import { isLoopbackHost, isPublicAddress } from './addresses.ts'
+import { isLoopbackHost } from '../loopback.ts'
+import { isPublicAddress } from './addresses.ts'
 import { createResolve, type Lookup } from './resolve.ts'
 
 /**

@@ -37,7 +37,9 @@ export async function conformance(parameters: string[], options: RunOptions = {}
     const ended = await run([...parameters, '-o', folder], options)
     return { ...ended, files: await readResults(folder) }
   })
-  if (files.length === 0) throw new Error(`the suite ended with ${exitCode} and left no results:\n${output}`)
+  if (exitCode === null || files.length === 0) {
+    throw new Error(`the suite ended with ${exitCode ?? 'a signal'} and ${files.length} results:\n${output}`)
+  }
   return { exitCode, output, checks: files.flat() }
 }
 

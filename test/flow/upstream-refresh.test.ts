@@ -161,8 +161,12 @@ test('an upstream token endpoint that fails keeps the link and is reported as 50
     }),
   })
   assert.is(clientRefresh.status, 200, 'nobody is logged out by an outage')
+  const asked = oidc.recorder.to('POST /token').length
 
   token.answer = undefined
+  assert.is((await call()).status, 503, 'the upstream is left alone for as long as it asked')
+  assert.is(oidc.recorder.to('POST /token').length, asked)
+  time.forward(7_000)
   assert.is(await session.call('add', { a: 1, b: 2 }), '3')
   assert.is(session.provider.signIns.length, 1)
 })

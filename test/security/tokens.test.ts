@@ -1,8 +1,9 @@
 // The gateway's own codes and tokens: what each is bound to, how often it works, and what a thief's use of it ends.
 import * as assert from 'uvu/assert'
 import { mintGrantId, mintToken } from '../../src/oauth/tokens.ts'
+import { startOidc } from '../support/oidc.ts'
 import { suite } from '../support/suite.ts'
-import { document, githubRoute } from '../support/yaml.ts'
+import { document, githubRoute, oidcRoute } from '../support/yaml.ts'
 import {
   type Answer,
   Client,
@@ -22,6 +23,7 @@ import {
   stillWorks,
   TWO_USERS,
   upstreamCalls,
+  VICTIM,
   type World,
   withoutUpstream,
 } from './world.ts'
@@ -196,6 +198,34 @@ test('sec-T5: twenty parallel refreshes with one token get one and the same pair
   await assertAccess(world, next.access)
 })
 
+test('sec-T5: twenty parallel refreshes near the end of the upstream token make one refresh there', async (context) => {
+  const oidc = await startOidc({ accessTokenTtlSeconds: 600 })
+  context.after(() => oidc.close())
+  // Its refresh tokens work once: a second refresh with one would end the link for everybody.
+  const clock = { now: Date.now() }
+  const world = await startWorld(context, {
+    now: () => clock.now,
+    yaml: () => document(oidcRoute('oidc', oidc)) + TWO_USERS,
+  })
+  const client = await Client.register(world.url)
+  const { tokens } = await obtainTokens({ client, person: { ...VICTIM, upstreamName: 'ann' } })
+  const url = `${world.url}/oidc`
+  clock.now += 570_000
+  const before = oidc.recorder.count('/token')
+  const pairs = (await Promise.all(Array.from({ length: 20 }, () => client.refresh(tokens.refresh)))).map(
+    tokensOf,
+  )
+  for (const pair of pairs) assert.equal(pair, pairs[0])
+  const calls = await Promise.all(Array.from({ length: 20 }, () => callMcp(url, pairs[0]?.access)))
+  assert.ok(calls.every(({ status }) => status === 200))
+  assert.is(oidc.recorder.count('/token'), before + 1)
+
+  clock.now += 570_000
+  const later = await Promise.all(Array.from({ length: 20 }, () => callMcp(url, pairs[0]?.access)))
+  assert.ok(later.every(({ status }) => status === 200))
+  assert.is(oidc.recorder.count('/token'), before + 2)
+})
+
 test('sec-T6: a client that lost the answer asks again and gets the same pair, with an honest lifetime', async (context) => {
   const clock = { now: Date.now() }
   const world = await startWorld(context, { now: () => clock.now })
@@ -320,6 +350,59 @@ test('sec-T9: only an access token opens a route, whatever else the client holds
     }
   })
   await assertAccess(world, tokens.access)
+})
+
+test('sec-T11: a revoked token is dead at the next request, and nobody revokes for another', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const evil = await Client.register(world.url)
+  const revoke = (by: Client, token: string, hint?: string) =>
+    postForm(`${world.url}/revoke`, { client_id: by.id, token, token_type_hint: hint })
+  const { tokens } = await obtainTokens({ client })
+  const { tokens: other } = await obtainTokens({ client })
+  // RFC 7009 §2.2: whose token it is, and whether it is one, is told to nobody.
+  for (const token of [tokens.refresh, tokens.access, 'unknown', `${tokens.refresh}x`]) {
+    const answer = await revoke(evil, token)
+    assert.equal([answer.status, answer.body], [200, {}])
+  }
+  const nobody = await postForm(`${world.url}/revoke`, { token: tokens.refresh })
+  assert.equal([nobody.status, nobody.body.error], [401, 'invalid_client'])
+  await assertAccess(world, tokens.access)
+
+  assert.is((await revoke(client, tokens.access, 'refresh_token')).status, 200)
+  await assertNoAccess(world, tokens.access)
+  const next = tokensOf(await client.refresh(tokens.refresh))
+  await assertAccess(world, next.access)
+  assert.is((await revoke(client, next.refresh)).status, 200)
+  await assertNoAccess(world, next.access)
+  assertRefused(await client.refresh(next.refresh), 'invalid_grant')
+  assertRefused(await client.refresh(tokens.refresh), 'invalid_grant', 'in its grace')
+  await assertAccess(world, other.access)
+})
+
+test('sec-T12: introspection tells a client of its own tokens, and nobody of anything else', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url, { token_endpoint_auth_method: 'client_secret_post' })
+  const evil = await Client.register(world.url)
+  const { tokens } = await obtainTokens({ client })
+  const ask = (form: Record<string, string | undefined>, headers = {}) =>
+    postForm(`${world.url}/introspect`, form, headers)
+  for (const token of [tokens.access, tokens.refresh]) {
+    for (const headers of [
+      {},
+      { authorization: `Bearer ${tokens.access}` },
+      { authorization: `Bearer ${token}` },
+    ]) {
+      const stranger = await ask({ token }, headers)
+      assert.equal([stranger.status, stranger.body.error], [401, 'invalid_client'])
+    }
+    assert.is((await ask({ token, client_id: client.id })).status, 401)
+    assert.equal((await ask({ token, client_id: evil.id })).body, { active: false })
+    const own = await ask({ token, client_id: client.id, client_secret: client.secret })
+    assert.is(own.body.active, true)
+    assert.is(own.headers.get('access-control-allow-credentials'), null)
+  }
+  assert.is((await send(`${world.url}/introspect?token=${tokens.access}`)).status, 404)
 })
 
 test('sec-T13: ten thousand tokens share nothing but their tag', () => {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { isLoopbackHost, isPublicAddress } from '../../src/upstream/addresses.ts'
+import { isPublicAddress } from '../../src/upstream/addresses.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('upstream/addresses')
@@ -154,24 +154,6 @@ test('sec-F2: an address is judged alike however it is written', () => {
     for (const form of [full, full.toUpperCase(), full.replace(/(^|:)0{1,3}(?=.)/g, '$1')]) {
       assert.is(isPublicAddress(form), isPublicAddress(address), form)
     }
-  }
-})
-
-test('loopback hosts are known by name and by address', () => {
-  for (const host of ['localhost', 'mcp.localhost', '127.0.0.1', '127.8.9.10', '[::1]']) {
-    assert.is(isLoopbackHost(host), true, host)
-  }
-  for (const host of [
-    '',
-    'localhost.evil.test',
-    'notlocalhost',
-    '127.0.0.1.evil.test',
-    '128.0.0.1',
-    '10.0.0.1',
-    '[::2]',
-    '[::]',
-  ]) {
-    assert.is(isLoopbackHost(host), false, host)
   }
 })
 

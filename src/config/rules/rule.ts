@@ -1,4 +1,5 @@
 // The shape of a semantic rule, and the small questions that many of them ask.
+import { isLoopbackHost } from '../../loopback.ts'
 import { childPointer } from '../pointer.ts'
 import type { Finding, Severity } from '../problem.ts'
 import type { AuthorizationCodeAuth, AuthorizationServerConfig, Config, RouteConfig } from '../types.ts'
@@ -72,14 +73,6 @@ export function authorizationCodeRoutes(facts: Facts): AuthorizationCodeRoute[] 
     auth.type === 'authorization_code'
       ? [{ name, pointer: `${pointer}/auth/authorization_server`, auth }]
       : [],
-  )
-}
-
-/** The loopback interface, by name or address (RFC 8252 §7.3; RFC 6761 §6.3 for `*.localhost`). */
-export function isLoopbackHost(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').toLowerCase()
-  return (
-    bare === 'localhost' || bare.endsWith('.localhost') || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare)
   )
 }
 

@@ -1,6 +1,8 @@
 // Rules about where the gateway listens, how it is reached and how people sign in to it.
+
+import { isLoopbackHost } from '../../loopback.ts'
 import { didYouMean } from '../suggest.ts'
-import { type Facts, isLoopbackHost, isPlainHttp, type NamedRoute, type Rule, routesOf } from './rule.ts'
+import { type Facts, isPlainHttp, type NamedRoute, type Rule, routesOf } from './rule.ts'
 
 const publicUrlIsHttps: Rule = {
   id: 'server/public-url',

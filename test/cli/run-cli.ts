@@ -1,0 +1,31 @@
+// Runs the command line as people do: a process of its own, with its exit code and both of its streams.
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+
+const entry = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
+const tsx = import.meta.resolve('tsx')
+
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  readonly input?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+export async function runCli(
+  args: readonly string[],
+  { input = '', env = {}, cwd }: CliOptions = {},
+): Promise<Outcome> {
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, ['--import', tsx, entry, ...args], { cwd, env: { PATH, ...env } })
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
+  child.stdin.end(input)
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed])
+  return { code, stdout, stderr }
+}
