@@ -3,6 +3,7 @@
 import type { AuthDeps } from './auth/context.ts'
 import { buildAuth } from './auth/index.ts'
 import { upstreamServers } from './auth/servers.ts'
+import { requestChain, type Step } from './chain.ts'
 import type {
   AccessConfig,
   Config,
@@ -33,6 +34,8 @@ export interface Route {
     readonly forwardHeaders: readonly string[]
   }
   readonly auth: UpstreamAuth
+  /** The request chain, for people to read. */
+  readonly steps: readonly Step[]
   readonly access: AccessConfig
   readonly limits: LimitsConfig
   readonly timeouts: TimeoutsConfig
@@ -135,6 +138,7 @@ function buildRoute(
       server: (reference) => serverFor(name, reference),
       deps,
     }),
+    steps: requestChain(name, route, issuer + route.path),
     access: route.access,
     limits: route.limits,
     timeouts: route.timeouts,

@@ -1,7 +1,6 @@
 // What a client is told when something is wrong with the upstream, with its request or with its address.
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import * as assert from 'uvu/assert'
 import { connectV1 } from '../support/clients.ts'
 import { startGateway, type TestGateway, USER } from '../support/gateway.ts'
@@ -171,7 +170,8 @@ test('every other address is the same JSON 404, for people and programs, with an
   for (const [method, path] of addresses) {
     const headers = { accept: 'text/html', authorization: `Bearer ${token}` }
     const answer = await fetch(gateway.url + path, { method, headers })
-    assert.equal([answer.status, answer.headers.get('content-type')], [404, 'application/json'], `${method} ${path}`)
+    assert.is(answer.status, 404, `${method} ${path}`)
+    assert.match(answer.headers.get('content-type') ?? '', /^application\/json/, `${method} ${path}`)
     bodies.add(await answer.text())
   }
   assert.is(bodies.size, 1)

@@ -210,20 +210,20 @@ test('sec-T5: twenty parallel refreshes near the end of the upstream token make 
   const client = await Client.register(world.url)
   const { tokens } = await obtainTokens({ client, person: { ...VICTIM, upstreamName: 'ann' } })
   const url = `${world.url}/oidc`
-  clock.now += 570_000
-  const before = oidc.recorder.count('/token')
-  const pairs = (await Promise.all(Array.from({ length: 20 }, () => client.refresh(tokens.refresh)))).map(
-    tokensOf,
-  )
-  for (const pair of pairs) assert.equal(pair, pairs[0])
-  const calls = await Promise.all(Array.from({ length: 20 }, () => callMcp(url, pairs[0]?.access)))
-  assert.ok(calls.every(({ status }) => status === 200))
-  assert.is(oidc.recorder.count('/token'), before + 1)
-
-  clock.now += 570_000
-  const later = await Promise.all(Array.from({ length: 20 }, () => callMcp(url, pairs[0]?.access)))
-  assert.ok(later.every(({ status }) => status === 200))
-  assert.is(oidc.recorder.count('/token'), before + 2)
+  const codes = oidc.recorder.count('/token')
+  let { access, refresh } = tokens
+  for (const round of [1, 2]) {
+    clock.now += 570_000
+    const pairs = (await Promise.all(Array.from({ length: 20 }, () => client.refresh(refresh)))).map(tokensOf)
+    ;({ access, refresh } = pairs[0] ?? tokens)
+    for (const pair of pairs) assert.equal(pair, pairs[0])
+    const calls = await Promise.all(Array.from({ length: 20 }, () => callMcp(url, access)))
+    assert.ok(calls.every(({ status }) => status === 200))
+    // Nobody waits for a refresh ahead of the end, so the test has to.
+    await (await oidc.recorder.arrival('/token', codes + round)).outcome
+    assert.is((await callMcp(url, access)).status, 200)
+    assert.is(oidc.recorder.count('/token'), codes + round)
+  }
 })
 
 test('sec-T6: a client that lost the answer asks again and gets the same pair, with an honest lifetime', async (context) => {
