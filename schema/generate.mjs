@@ -1,11 +1,14 @@
-// Writes src/config/raw-types.ts (the file as people write it) and src/config/types.ts (after the pipeline) from the
-// schema. `--check` writes nothing and fails when they are stale.
+// Writes src/config/raw-types.ts (the file as people write it), src/config/types.ts (after the pipeline) and
+// src/config/validators.generated.ts from the schema, docs/configuration.md and docs/rules.md for people. `--check`
+// writes nothing and fails when they are stale.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { compile } from 'json-schema-to-typescript'
 import { register } from 'tsx/esm/api'
+import { validatorCode } from './validators.mjs'
 
 register()
 const { bundleSchema } = await import('../src/config/schema.ts')
+const { schemaMarkdown } = await import('../src/cli/schema-markdown.ts')
 
 /** What a value is called and typed after conversion. */
 const CONVERTED = {
@@ -22,12 +25,21 @@ const stages = {
   final: { file: 'types.ts', prefix: '', subject: 'the configuration after the pipeline' },
 }
 
+const generated = {
+  [stages.raw.file]: () => generate('raw'),
+  [stages.final.file]: () => generate('final'),
+  'validators.generated.ts': validatorCode,
+  '../../docs/configuration.md': () => schemaMarkdown(bundleSchema()),
+  // Imported late: it may lean on what is generated above.
+  '../../docs/rules.md': async () => (await import('../src/config/rule-page.ts')).rulePage(),
+}
+
 const stale = []
-for (const stage of Object.keys(stages)) {
-  const url = new URL(`../src/config/${stages[stage].file}`, import.meta.url)
-  const text = await generate(stage)
+for (const [file, write] of Object.entries(generated)) {
+  const url = new URL(`../src/config/${file}`, import.meta.url)
+  const text = await write()
   if (text === readOrEmpty(url)) continue
-  if (process.argv.includes('--check')) stale.push(stages[stage].file)
+  if (process.argv.includes('--check')) stale.push(file)
   else writeFileSync(url, text)
 }
 if (stale.length > 0) {

@@ -1,13 +1,20 @@
 // A running gateway: store, server and the current generation, started together and ended together. Reload builds the
 // next generation, swaps one pointer, and lets the old one end with its last request.
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { createLinks } from './auth/links.ts'
 import { createRefresh } from './auth/refresh.ts'
 import { type Loaded, loadConfig } from './config/load.ts'
+import { describeProblem } from './config/problem.ts'
 import type { Config } from './config/types.ts'
+import { countRoutes } from './control/numbers.ts'
+import type { Numbers } from './control/protocol.ts'
+import { routesSince, type Since } from './control/since.ts'
 import { forgetDepartedUsers } from './departed.ts'
 import type { Deps } from './endpoints/endpoint.ts'
 import { UpstreamError } from './errors.ts'
+import { watchExchanges } from './exchanges.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
 import { buildLogins } from './login/index.ts'
 import { asUsers, type InitialUser, initialUser } from './login/initial-user.ts'
@@ -18,7 +25,7 @@ import { openStore } from './store/open.ts'
 import { type StatePaths, statePaths } from './store/state-folder.ts'
 import { createStreams } from './streams.ts'
 import { controlHttp } from './upstream/http.ts'
-import { createPools, type Pools } from './upstream/pools.ts'
+import { createPools, type Destination } from './upstream/pools.ts'
 
 /** A configuration text and where it comes from. */
 export interface Source {
@@ -36,6 +43,19 @@ export interface AppOptions {
   readonly stateFolder: string
   readonly log: Log
   readonly now?: () => number
+  /** Told of every configuration that took effect after the first. */
+  readonly onApplied?: (config: Config) => void
+}
+
+/** What runs, as far as it can be compared with a file. */
+export interface Running {
+  readonly text: string
+  /** Absolute paths of the files whose content is part of it. */
+  readonly secretFiles: readonly string[]
+  /** Settings that were edited and wait for a restart. */
+  readonly restartPending: readonly string[]
+  /** The configuration, and since when each of its routes is what it is. */
+  readonly since: Since
 }
 
 export interface App {
@@ -44,26 +64,31 @@ export interface App {
   readonly port: number
   /** The generation that new requests meet. */
   current(): Gateway
+  running(): Running
+  /** How many streams are open, by route. */
+  openStreams(): ReadonlyMap<string, number>
+  /** Counts what the store holds for each route. */
+  numbers(): Promise<Numbers>
   /** Set while the configuration names no login of its own. */
   readonly initialUser: InitialUser | undefined
-  /** Compiles a new text and swaps it in. Throws ConfigError and changes nothing when it is not valid. */
+  /** Whether `reload` would find nothing wrong with the text. */
+  isValid(text: string): boolean
+  /** Compiles a new text and swaps it in, one after the other. Throws, and changes nothing, when that cannot be: ConfigError for what is wrong with the text. */
   reload(text: string): Promise<Gateway>
   close(): Promise<void>
 }
 
 /** Supervisors kill after 30 s; what is being written to the store must be done before. */
 const MAX_DRAIN_MS = 20_000
-/** What is not a stream is answered within this. */
-const LAST_ANSWERS_MS = 1_000
+/** For refreshes at upstreams that are still under way then. */
+const LAST_REFRESHES_MS = 3_000
 
 /** Throws ConfigError when the configuration is not valid, and the reason when the store or the port can't be had. */
-export async function startApp({ source, env, stateFolder, log, now = Date.now }: AppOptions): Promise<App> {
+export async function startApp(options: AppOptions): Promise<App> {
+  const { source, env, stateFolder, log, now = Date.now, onApplied } = options
   const load = (text: string): Loaded => loadConfig({ file: source.name, folder: source.folder, text, env })
   const first = load(source.text)
-  const paths = statePaths(
-    stateFolder,
-    first.config.store.type === 'embedded' ? first.config.store.path : undefined,
-  )
+  const paths = statePaths(stateFolder, storePath(source, first.config))
   const { store, sealer } = await openStore(first.config.store, paths, now)
   let gateway: Gateway | undefined
   const current = (): Gateway => {
@@ -76,17 +101,19 @@ export async function startApp({ source, env, stateFolder, log, now = Date.now }
   const pools = createPools()
   const throttle = createThrottle(now)
   const links = createLinks(store, sealer, now)
-  const refresh = createRefresh({ links, store, http: controlHttp, now })
+  const { refresh, settled: refreshesSettled } = createRefresh({ links, store, http: controlHttp, now })
   const authDeps = { store, sealer, links, refresh, http: controlHttp, now, log }
-  const firstUser = await initialUserOf(first.config, env, paths)
+  let firstUser = await initialUserOf(first.config, env, paths)
 
   const server = createServer({ current, deps, pools, tls: first.config.server.tls })
+  const exchanges = watchExchanges(server.server)
   const port = await listen(server, first.config)
 
   function build({ config }: Loaded): Gateway {
     const publicUrl =
       config.server.public_url ?? `${first.config.server.tls ? 'https' : 'http'}://localhost:${port}`
-    const logins = buildLogins(config.login, firstUser && asUsers(firstUser), throttle)
+    const users = firstUser && asUsers(firstUser)
+    const logins = buildLogins(config.login, namesNobody(config) ? users : undefined, throttle)
     return buildGateway({
       generation: (gateway?.generation ?? 0) + 1,
       config,
@@ -97,46 +124,109 @@ export async function startApp({ source, env, stateFolder, log, now = Date.now }
   }
 
   gateway = build(first)
+  let running: Running = {
+    text: source.text,
+    secretFiles: first.secretFiles,
+    restartPending: [],
+    since: routesSince(undefined, first.config, gateway.generation),
+  }
   await forgetDepartedUsers(gateway, deps)
   warmUp(gateway, log)
-  return {
-    publicUrl: gateway.issuer,
-    port,
-    initialUser: firstUser,
-    current,
-    async reload(text) {
-      const loaded = load(text)
-      warnOfRestart(first.config, loaded.config, log)
-      const previous = current()
-      const next = build(loaded)
-      gateway = next
-      retireUnused(previous, next, pools)
+
+  async function reload(text: string): Promise<Gateway> {
+    const loaded = load(text)
+    // An edit may take away the users that the file named.
+    firstUser ??= await initialUserOf(loaded.config, env, paths)
+    const next = build(loaded)
+    // Again, in case the store failed after the last swap: who comes back now must inherit nothing.
+    await forgetDepartedUsers(current(), deps)
+    gateway = next
+    const restartPending = restartSettings(first.config, loaded.config)
+    const since = routesSince(running.since, loaded.config, next.generation)
+    running = { text, secretFiles: loaded.secretFiles, restartPending, since }
+    for (const problem of loaded.warnings)
+      log.warn('configuration warning', { problem: describeProblem(problem) })
+    for (const setting of restartPending)
+      log.warn('a changed setting takes effect after a restart', { setting })
+    onApplied?.(loaded.config)
+    pools.retain(destinations(next))
+    await cleanUp(next)
+    warmUp(next, log)
+    return next
+  }
+
+  /** The swap is made: what fails here is made up for by the next look at the streams, and before the next swap. */
+  async function cleanUp(next: Gateway): Promise<void> {
+    try {
       await forgetDepartedUsers(next, deps)
       await streams.check()
-      warmUp(next, log)
+    } catch (error) {
+      log.error('not all that was removed could be cleaned up yet', { reason: String(error) })
+    }
+  }
+
+  let reloading: Promise<unknown> = Promise.resolve()
+  return {
+    get publicUrl() {
+      return current().issuer
+    },
+    port,
+    get initialUser() {
+      return firstUser
+    },
+    current,
+    running: () => running,
+    openStreams: () => streams.countByRoute(),
+    numbers: () => countRoutes(current(), { store, streams: streams.countByRoute() }),
+    isValid(text) {
+      try {
+        load(text)
+        return true
+      } catch {
+        return false
+      }
+    },
+    reload(text) {
+      const next = reloading.then(() => reload(text))
+      reloading = next.catch(() => {})
       return next
     },
     async close() {
       // New connections are refused at once; what is under way may end by itself, for a while.
       const closed = server.close()
-      await streams.drain(Math.min(current().drainTimeoutMs, MAX_DRAIN_MS))
+      await atMost(Math.min(current().drainTimeoutMs, MAX_DRAIN_MS), exchanges.over())
       // A connection that never asked for anything is not idle to Node, and would hold us for as long as it likes.
-      const late = setTimeout(() => server.server.closeAllConnections(), LAST_ANSWERS_MS)
+      server.server.closeAllConnections()
       await closed
-      clearTimeout(late)
       streams.close()
+      // A refresh token that works once is spent by now: its successor must be stored, or that person is signed out.
+      await atMost(LAST_REFRESHES_MS, refreshesSettled())
       await pools.close()
       await store.close()
     },
   }
 }
 
+const namesNobody = ({ login }: Config): boolean => login.users === undefined && login.none === undefined
+
+/** Relative to the file, as every path in it: where the gateway was started from must not decide whose state it finds. */
+function storePath({ folder }: Source, { store }: Config): string | undefined {
+  return store.type === 'embedded' && store.path !== undefined ? resolve(folder, store.path) : undefined
+}
+
 async function initialUserOf(
-  { login }: Config,
+  config: Config,
   env: AppOptions['env'],
   paths: StatePaths,
 ): Promise<InitialUser | undefined> {
-  return login.users === undefined && login.none === undefined ? initialUser(env, paths.password) : undefined
+  return namesNobody(config) ? initialUser(env, paths.password) : undefined
+}
+
+async function atMost(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  const patience = new AbortController()
+  const late = delay(timeoutMs, undefined, { signal: patience.signal }).catch(() => {})
+  await Promise.race([work, late])
+  patience.abort()
 }
 
 async function listen(server: FastifyInstance, { server: { host, port } }: Config): Promise<number> {
@@ -160,26 +250,28 @@ function warmUp({ routes }: Gateway, log: Log): void {
   }
 }
 
-/** These are read once; the rest of the file takes effect all the same. */
-function warnOfRestart(running: Config, next: Config, log: Log): void {
-  const fixed = ({ server: { host, port, tls }, store, observability }: Config) => ({
-    'server.host': host,
-    'server.port': port,
-    'server.tls': tls,
-    store,
-    observability,
-  })
-  const before = fixed(running)
-  for (const [name, value] of Object.entries(fixed(next))) {
-    const changed = JSON.stringify(value) !== JSON.stringify(before[name as keyof typeof before])
-    if (changed) log.warn('a changed setting takes effect after a restart', { setting: name })
-  }
+/** These are read once, at the start; the rest of the file takes effect all the same. */
+const RESTART: { readonly [setting: string]: (config: Config) => unknown } = {
+  'server.host': ({ server }) => server.host,
+  'server.port': ({ server }) => server.port,
+  'server.tls.cert': ({ server }) => server.tls?.cert,
+  'server.tls.key': ({ server }) => server.tls?.key,
+  'store.type': ({ store }) => store.type,
+  'store.path': ({ store }) => (store.type === 'embedded' ? store.path : undefined),
+  'store.keys': ({ store }) => store.keys,
+  'observability.log.format': ({ observability }) => observability.log.format,
 }
 
-/** Connections to an upstream that no route uses any more end with their last answer. */
-function retireUnused(previous: Gateway, next: Gateway, pools: Pools): void {
-  const used = new Set([...next.routes.values()].map((route) => route.upstream.url.origin))
-  for (const { upstream } of previous.routes.values()) {
-    if (!used.has(upstream.url.origin)) void pools.retire(upstream.url.origin)
-  }
+function restartSettings(running: Config, next: Config): string[] {
+  const differs = (read: (config: Config) => unknown) =>
+    JSON.stringify(read(running)) !== JSON.stringify(read(next))
+  return Object.entries(RESTART).flatMap(([setting, read]) => (differs(read) ? [setting] : []))
+}
+
+/** Connections that no route uses any more end with their last answer. */
+function destinations({ routes }: Gateway): readonly Destination[] {
+  return [...routes.values()].map(({ upstream, timeouts }) => ({
+    url: upstream.url,
+    options: { connectMs: timeouts.connect_ms },
+  }))
 }

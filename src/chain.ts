@@ -51,10 +51,12 @@ function serverName(
 ): string {
   if (server === undefined) return 'the authorization server that the upstream names'
   if (typeof server === 'string') return server
-  return server.issuer ?? new URL(server.authorization_endpoint ?? '').origin
+  const url = server.issuer ?? server.authorization_endpoint ?? ''
+  // Without an environment it may still be `${NAME}`.
+  return server.issuer ?? URL.parse(url)?.origin ?? url
 }
 
 function describeForward({ upstream, limits, timeouts }: RouteConfig): string {
-  const seconds = (ms: number) => `${ms / 1000} s`
+  const seconds = (ms: number) => (typeof ms === 'number' ? `${ms / 1000} s` : String(ms))
   return `${upstream.url}, connect within ${seconds(timeouts.connect_ms)}, answer within ${seconds(timeouts.response_ms)}, bodies up to ${limits.max_body_bytes} bytes`
 }

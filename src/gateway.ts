@@ -23,6 +23,7 @@ import type { Login, Profile, Subject, UpstreamAuth } from './slots.ts'
 export interface Route {
   readonly name: string
   readonly title: string
+  readonly description: string | undefined
   readonly path: string
   /** The URL that people paste into a client: the OAuth resource (RFC 8707) and audience of this route's tokens. */
   readonly resource: string
@@ -123,6 +124,7 @@ function buildRoute(
   return Object.freeze({
     name,
     title: route.title ?? name,
+    description: route.description,
     path: route.path,
     resource: issuer + route.path,
     resourceMetadata: issuer + WELL_KNOWN_RESOURCE + route.path,

@@ -19,10 +19,9 @@ export interface OpenStream {
 export interface Streams {
   /** Call the result when the exchange is over. */
   open(stream: OpenStream): () => void
+  countByRoute(): ReadonlyMap<string, number>
   /** Looks all of them over now. */
   check(): Promise<void>
-  /** Resolves when none is open, or when the time is up and the rest was cut. */
-  drain(timeoutMs: number): Promise<void>
   close(): void
 }
 
@@ -56,7 +55,6 @@ export function judgeStream(
 
 export function createStreams({ store, current, now }: StreamsOptions): Streams {
   const streams = new Map<OpenStream, { drainsSinceMs: number | undefined }>()
-  const empty = new Set<() => void>()
 
   async function checkOne(stream: OpenStream): Promise<void> {
     const state = streams.get(stream)
@@ -87,21 +85,14 @@ export function createStreams({ store, current, now }: StreamsOptions): Streams 
   return {
     open(stream) {
       streams.set(stream, { drainsSinceMs: undefined })
-      return () => {
-        streams.delete(stream)
-        if (streams.size === 0) for (const resolve of empty) resolve()
-      }
+      return () => void streams.delete(stream)
+    },
+    countByRoute() {
+      const counts = new Map<string, number>()
+      for (const { caller } of streams.keys()) counts.set(caller.route, (counts.get(caller.route) ?? 0) + 1)
+      return counts
     },
     check,
-    async drain(timeoutMs) {
-      if (streams.size === 0) return
-      const done = new Promise<void>((resolve) => empty.add(resolve))
-      const late = setTimeout(() => {
-        for (const stream of streams.keys()) stream.end()
-      }, timeoutMs)
-      await done
-      clearTimeout(late)
-    },
     close() {
       clearInterval(timer)
     },

@@ -147,7 +147,7 @@ function sourceOf(auth: AuthorizationCodeAuth, context: AuthContext): ServerSour
   )
 }
 
-function fixedServer(
+export function fixedServer(
   entry: NonNullable<ConfiguredServer['entry']>,
   redirectUri: string,
 ): UpstreamServer | undefined {

@@ -4,12 +4,12 @@ import type { Subject } from '../slots.ts'
 import { FORMAT, indexes, keys, type Link } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { Store } from '../store/store.ts'
+import { update } from '../store/update.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
 
-/** A link whose tokens were opened, as it was at this version. */
+/** A link whose tokens were opened. */
 export interface OpenLink {
   readonly link: Link
-  readonly version: number
   readonly tokens: UpstreamTokens
 }
 
@@ -53,14 +53,17 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
   const keyOf = (subject: Subject, fingerprint: string) => keys.link(hashToken(subject), fingerprint)
   const seal = (key: string, tokens: UpstreamTokens) => sealer.seal(PURPOSE, key, JSON.stringify(tokens))
 
-  /** Writes `link` over the version that was read. Each write also keeps it for another 90 days. */
-  const replace = ({ link, version }: OpenLink, change: Partial<Link>) =>
-    store.cas(
-      keyOf(link.subject, link.fingerprint),
-      version,
-      { ...link, ...change, updatedAtMs: now() },
-      options(link.subject),
+  /** Changes the link while it still holds the tokens that were read: a newer sign-in or refresh wins, a mere touch does not. Each write also keeps it for another 90 days. */
+  async function change({ link }: OpenLink, changes: Partial<Link>): Promise<boolean> {
+    const key = keyOf(link.subject, link.fingerprint)
+    const next = { ...changes, updatedAtMs: now() }
+    const stored = await update<Link>(store, key, (current) =>
+      current?.sealed === link.sealed
+        ? { value: { ...current, ...next }, options: options(link.subject) }
+        : undefined,
     )
+    return stored?.sealed === (changes.sealed ?? link.sealed)
+  }
 
   return {
     async find(subject, fingerprint) {
@@ -68,8 +71,8 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
       const entry = await store.get<Link>(key)
       const tokens = entry && open(key, entry.version, entry.value)
       if (entry === undefined || tokens === undefined) return undefined
-      const found = { link: entry.value, version: entry.version, tokens }
-      if (now() - entry.value.updatedAtMs > TOUCH_MS) await replace(found, {})
+      const found = { link: entry.value, tokens }
+      if (now() - entry.value.updatedAtMs > TOUCH_MS) await change(found, {})
       return found
     },
 
@@ -90,14 +93,14 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
 
     renew(found, tokens) {
       const { subject, fingerprint, granted } = found.link
-      return replace(found, {
+      return change(found, {
         granted: tokens.scope ?? granted,
         sealed: seal(keyOf(subject, fingerprint), tokens),
       })
     },
 
     async bury(found) {
-      await replace(found, { dead: true })
+      await change(found, { dead: true })
     },
   }
 }

@@ -42,7 +42,13 @@ export function isExpired({ expiresAtMs }: UpstreamTokens, nowMs: number): boole
   return expiresAtMs !== undefined && expiresAtMs <= nowMs
 }
 
-export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh {
+export interface Refreshes {
+  readonly refresh: Refresh
+  /** Resolves when those that are under way now are over, one way or the other. */
+  settled(): Promise<void>
+}
+
+export function createRefresh({ links, store, http, now }: RefreshDeps): Refreshes {
   const underway = new Map<string, Promise<OpenLink | undefined>>()
   const resting = new Map<string, { readonly untilMs: number; readonly error: UpstreamError }>()
 
@@ -71,7 +77,7 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
     return links.find(subject, fingerprint)
   }
 
-  return (request, stale) => {
+  const refresh: Refresh = (request, stale) => {
     const name = `refresh/${stale.link.fingerprint}/${request.subject}`
     const running = underway.get(name)
     if (running !== undefined) return running
@@ -92,6 +98,13 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
       resting.set(name, { untilMs: now() + restMs(failure), error: failure })
     }
     throw failure
+  }
+
+  return {
+    refresh,
+    async settled() {
+      await Promise.allSettled(underway.values())
+    },
   }
 }
 

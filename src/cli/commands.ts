@@ -53,23 +53,171 @@ Exit codes: 0 ended, 1 cannot start, 2 wrong usage, 3 cannot read the file,
     summary: 'Check configuration files.',
     load: () => import('./validate.ts'),
     usage: `
-Usage: mcp-oauth-gateway validate [FILE…] [--require-env]
+Usage: mcp-oauth-gateway validate [FILE…] [--format FORMAT] [--strict]
+                                  [--require-env] [--fix] [--watch]
 
 Checks files and shows every mistake with its line and what to do about it.
 Needs no environment and no network: a variable that is not set is listed, not
 complained about. Reads standard input for -.
 
   -c, --config FILE   same as FILE
+      --format FORMAT pretty, line, json, sarif, github or junit; default: github
+                      in GitHub Actions, else pretty
+      --strict        count warnings as errors
       --require-env   fill in variables and \${file:…} as serve would, and check
                       what they stand for
+      --fix           first correct in the file what can only be meant one way;
+                      comments and layout stay
+      --watch         check again whenever a file changes
+
+Every rule is explained in docs/rules.md, by the name in brackets.
 
 Examples:
   mcp-oauth-gateway validate
-  mcp-oauth-gateway validate examples/*/gateways.yaml
+  mcp-oauth-gateway validate --strict examples/*/gateways.yaml
+  mcp-oauth-gateway validate --format sarif > gateways.sarif
   git show HEAD:gateways.yaml | mcp-oauth-gateway validate -
 
-Exit codes: 0 no errors (warnings are none), 1 errors, 2 wrong usage,
+Exit codes: 0 no errors, 1 errors (with --strict, or warnings), 2 wrong usage,
 3 cannot read a file
+`,
+  },
+  doctor: {
+    summary: 'Ask everyone the gateway depends on.',
+    load: () => import('./doctor.ts'),
+    usage: `
+Usage: mcp-oauth-gateway doctor [ROUTE…] [-c FILE] [--json]
+
+Checks online what validate cannot know: whether each upstream answers and wants
+what its route brings, whether its authorization server supports PKCE, knows the
+client and takes the redirect URI; certificates and the clock; the public URL and
+the port; who may read the secrets and the state; whether edits of the file
+arrive at all. Needs the environment that serve needs. Signs nobody in, registers
+nothing and writes nothing.
+
+  ROUTE               ask only about these routes; default: all
+  -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+      --json          one JSON object with all findings
+
+Examples:
+  mcp-oauth-gateway doctor
+  mcp-oauth-gateway doctor github --json
+
+Exit codes: 0 nothing is wrong (warnings are not), 1 something is, 2 wrong
+usage, 3 cannot read the file
+`,
+  },
+  plan: {
+    summary: 'Show what an edit would change, and for whom.',
+    load: () => import('./plan.ts'),
+    usage: `
+Usage: mcp-oauth-gateway plan [FILE] [--against running|HEAD|REV:FILE|FILE]
+
+Compares a configuration with an earlier one by what it means: order, spelling
+and defaults that are written out make no difference. Says what each change
+costs (live, reconnect, reauthorize, relogin, restart), which sessions stay, who
+signs in again, and what has to be done elsewhere. Changes nothing. Needs no
+environment; reads standard input for -.
+
+  -c, --config FILE    the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+      --against WHAT   running: what the gateway of this file runs, with counts
+                       HEAD, v1.2, main: the file in that revision
+                       REV:FILE or FILE: another file
+                       default: running if a gateway runs, else HEAD
+      --format FORMAT  pretty, json, or md for a comment on a pull request
+      --exit-code      end with 2 when there are changes
+
+Examples:
+  mcp-oauth-gateway plan
+  mcp-oauth-gateway plan --against HEAD --exit-code
+  mcp-oauth-gateway plan --against origin/main:gateways.yaml --format md
+
+Exit codes: 0 compared, 1 the file has mistakes, 2 wrong usage or, with
+--exit-code, changes, 3 cannot read one of the two
+`,
+  },
+  explain: {
+    summary: 'Explain a route, a request or a setting.',
+    load: () => import('./explain.ts'),
+    usage: `
+Usage: mcp-oauth-gateway explain [ROUTE | METHOD PATH | SETTING] [-c FILE]
+
+Shows what happens to a request: each step of its route, the settings that it
+follows, and the line that each comes from, or whether it is a default, under
+\`defaults\`, or built in. A setting, such as routes.*.auth.type, is explained
+from the schema. Needs no environment and no gateway that runs.
+
+  -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+      --json          for machines
+
+Examples:
+  mcp-oauth-gateway explain github
+  mcp-oauth-gateway explain POST /github
+  mcp-oauth-gateway explain 'routes.*.auth.type'
+
+Exit codes: 0 explained, 1 the file has mistakes, 2 wrong usage, 3 cannot read
+the file
+`,
+  },
+  status: {
+    summary: 'Show how the running gateway is.',
+    load: () => import('./status.ts'),
+    usage: `
+Usage: mcp-oauth-gateway status [-c FILE] [--json]
+
+Asks the gateway that runs on the file: which generation runs, whether the file
+says the same, what became of the last reload, and what waits for a restart. It
+is asked over a socket in its state folder that only its own user may open.
+
+  -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+      --json          for machines
+
+Examples:
+  mcp-oauth-gateway status
+  mcp-oauth-gateway status -c /etc/mcp/gateways.yaml --json
+
+Exit codes: 0 shown, 2 wrong usage, 3 no gateway runs on this file
+`,
+  },
+  routes: {
+    summary: 'List what the running gateway serves.',
+    load: () => import('./routes.ts'),
+    usage: `
+Usage: mcp-oauth-gateway routes [-c FILE] [--json]
+
+Asks the gateway that runs on the file for its routes: path, upstream, how the
+gateway signs in there, who may use it (@group, !denied), open streams, and the
+generation since which the route is what it is.
+
+  -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+      --json          for machines
+
+Examples:
+  mcp-oauth-gateway routes
+  mcp-oauth-gateway routes --json
+
+Exit codes: 0 shown, 2 wrong usage, 3 no gateway runs on this file
+`,
+  },
+  reload: {
+    summary: 'Make the running gateway read its file now.',
+    load: () => import('./reload.ts'),
+    usage: `
+Usage: mcp-oauth-gateway reload [-c FILE] [--json]
+
+The same as a save of the file, or SIGHUP, but it waits for what comes of it and
+shows it: what changed and for whom, or the mistakes with their lines. A file
+that was held because it looked half-written is taken as it is.
+
+  -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+      --json          for machines
+
+Examples:
+  mcp-oauth-gateway reload
+  mcp-oauth-gateway reload -c /etc/mcp/gateways.yaml --json
+
+Exit codes: 0 applied, or nothing to apply, 1 refused, 2 wrong usage, 3 no
+gateway runs on this file
 `,
   },
   'hash-password': {
@@ -91,21 +239,67 @@ Examples:
 Exit codes: 0 printed, 1 no usable password, 2 wrong usage
 `,
   },
+  init: {
+    summary: 'Write a first configuration.',
+    load: () => import('./init.ts'),
+    usage: `
+Usage: mcp-oauth-gateway init [--preset NAME…] [--discover URL…] [--out FILE]
+       mcp-oauth-gateway init --from-flags -- --upstream-rs URL …
+
+Writes gateways.yaml with comments, beside it .env.example with the variables
+it refers to and gateways.schema.json for editors, and says what to do next.
+
+  --preset NAME     a provider that is known; \`presets\` lists them
+  --discover URL    look at a live MCP server and write what it needs, and why
+  --from-flags      turn the flags after -- into a file; see help serve
+  --out FILE        default: gateways.yaml; - prints it and writes nothing
+  --force           overwrite what is there
+
+Examples:
+  mcp-oauth-gateway init
+  mcp-oauth-gateway init --preset github --preset notion
+  mcp-oauth-gateway init --discover https://mcp.example.com/mcp
+  mcp-oauth-gateway init --from-flags -- --upstream-rs https://a.example/mcp
+
+Exit codes: 0 written, 1 a file is in the way, a server cannot be reached or a
+flag is missing, 2 wrong usage, 3 cannot write
+`,
+  },
+  presets: {
+    summary: 'List the providers that are known.',
+    load: () => import('./presets.ts'),
+    usage: `
+Usage: mcp-oauth-gateway presets [NAME] [--json]
+
+Lists the names that \`preset:\` takes, or shows one: what to do at the provider,
+what to write, how it differs from the standards, and where that is documented.
+
+  --json   as JSON
+
+Examples:
+  mcp-oauth-gateway presets
+  mcp-oauth-gateway presets entra
+
+Exit codes: 0 shown, 2 wrong usage
+`,
+  },
   schema: {
     summary: 'Print the JSON Schema of the configuration.',
     load: () => import('./schema.ts'),
     usage: `
-Usage: mcp-oauth-gateway schema [--out FILE]
+Usage: mcp-oauth-gateway schema [--markdown] [--out FILE]
 
 Prints the schema as one document, for editors and for checks in CI. With this
 as the first line of gateways.yaml, editors complete and explain every setting:
 
   # yaml-language-server: $schema=./gateways.schema.json
 
+  --markdown   as a page for people: every setting in tables
   --out FILE   write to a file instead of standard output
 
 Examples:
   mcp-oauth-gateway schema --out gateways.schema.json
+  mcp-oauth-gateway schema --markdown --out configuration.md
 
 Exit codes: 0 printed, 2 wrong usage, 3 cannot write the file
 `,

@@ -5,9 +5,13 @@ import { type App, type Source, startApp } from '../app.ts'
 import { type DocumentFlags, documentFromFlags } from '../config/from-flags.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, describeProblem } from '../config/problem.ts'
-import { createLog, type Log } from '../ops/log.ts'
+import type { Config } from '../config/types.ts'
+import { stateFoldersOf } from '../control/client.ts'
+import { createControl } from '../control/control.ts'
+import { type ControlServer, startControlServer } from '../control/server.ts'
+import { createLog, type LeveledLog } from '../ops/log.ts'
+import { type Follower, followFile } from '../reload/follow.ts'
 import { stateFolder, stateIdForFile, stateIdForUrl } from '../store/state-folder.ts'
-import { watchFile } from '../watch.ts'
 import { banner, readyFields } from './banner.ts'
 import { EXIT } from './exit.ts'
 import { printProblems } from './print-problems.ts'
@@ -19,8 +23,10 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** What is served, and where its state goes. */
 interface Plan {
   readonly source: Source
-  /** The file to watch for edits; undefined when there is none, or none is wanted. */
-  readonly watched: string | undefined
+  /** What SIGHUP and `reload` read; undefined when flags are all there is. */
+  readonly file: string | undefined
+  /** Whether edits of the file count by themselves. */
+  readonly watch: boolean
   readonly env: Environment
   readonly stateFolder: string
 }
@@ -59,7 +65,8 @@ function planFromFile(file: string, watch: boolean): Plan {
   const env = process.env
   return {
     source: { name: file, folder: dirname(path), text: readFileSync(path, 'utf8') },
-    watched: watch ? path : undefined,
+    file: path,
+    watch,
     env,
     stateFolder: stateFolder(stateIdForFile(realpathSync(path)), env, process.platform),
   }
@@ -69,7 +76,8 @@ function planFromFlags(flags: DocumentFlags): Plan {
   const { text, env } = documentFromFlags(flags, process.env)
   return {
     source: { name: '(flags)', folder: process.cwd(), text },
-    watched: undefined,
+    file: undefined,
+    watch: false,
     env,
     stateFolder: stateFolder(
       stateIdForUrl(`http://localhost:${flags.port ?? 8002}`),
@@ -79,36 +87,52 @@ function planFromFlags(flags: DocumentFlags): Plan {
   }
 }
 
-async function serve(plan: Plan, log: Log, format: 'auto' | 'pretty' | 'json'): Promise<number> {
-  const app = await startApp({ source: plan.source, env: plan.env, stateFolder: plan.stateFolder, log })
-  const watcher = plan.watched === undefined ? undefined : watch(plan.watched, plan.source, app, log)
+async function serve(plan: Plan, log: LeveledLog, format: 'auto' | 'pretty' | 'json'): Promise<number> {
+  const onApplied = ({ observability }: Config) => log.setLevel(observability.log.level)
+  const { source, env, stateFolder } = plan
+  const app = await startApp({ source, env, stateFolder, log, onApplied })
+  const { file, watch } = plan
+  const follower = file === undefined ? undefined : followFile({ file, app, log, watch })
+  const control = follower && (await openControl(plan, app, follower, log))
+  process.on('SIGHUP', () => hangUp(follower, log))
   announce(plan, app, log, format)
   const signal = await ended()
-  log.info('ending: new requests are refused, open ones may finish; a second signal ends at once', { signal })
   void ended().then(() => process.exit(EXIT.failed))
-  await watcher?.close()
+  log.info('ending: new requests are refused, open ones may finish; a second signal ends at once', { signal })
+  await control?.close()
+  await follower?.close()
   await app.close()
-  return EXIT.ok
+  // Now: an upstream that still owes an answer must not hold the process up.
+  process.exit(EXIT.ok)
 }
 
-function watch(file: string, source: Source, app: App, log: Log) {
-  return watchFile({
-    file,
-    initialText: source.text,
-    log,
-    onText: async (text) => {
-      try {
-        const { generation, routes } = await app.reload(text)
-        log.info('reloaded', { generation, routes: routes.size })
-      } catch (error) {
-        const { generation } = app.current()
-        log.error('reload refused, the running configuration stays', { generation, reason: reasonOf(error) })
-      }
+/** Never ends the process: that is what a hang-up does to one that does not listen. */
+function hangUp(follower: Follower | undefined, log: LeveledLog): void {
+  if (follower === undefined) {
+    log.warn('nothing to reload: there is no file')
+    return
+  }
+  follower.reload().then(
+    ({ kind, generation }) => {
+      if (kind === 'unchanged') log.info('nothing to reload: the file says what runs', { generation })
     },
-  })
+    (error: unknown) => log.error('the configuration file cannot be followed', { reason: reasonOf(error) }),
+  )
 }
 
-function announce(plan: Plan, app: App, log: Log, format: 'auto' | 'pretty' | 'json'): void {
+/** Found by the name of the file, too: a link may lead elsewhere by the time somebody asks. */
+async function openControl(
+  { source, file = '', stateFolder, env }: Plan,
+  app: App,
+  follower: Follower,
+  log: LeveledLog,
+): Promise<ControlServer | undefined> {
+  const control = createControl({ version: version(), app, source: source.name, file, follower })
+  const alsoIn = stateFoldersOf(file, env).filter((folder) => folder !== stateFolder)
+  return startControlServer({ control, stateFolder, alsoIn, log })
+}
+
+function announce(plan: Plan, app: App, log: LeveledLog, format: 'auto' | 'pretty' | 'json'): void {
   const onTerminal = process.stderr.isTTY === true
   const input = {
     version: version(),

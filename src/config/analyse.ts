@@ -1,4 +1,4 @@
-// The pipeline: text → tree → schema → variables, types, defaults → rules. Collects problems, never throws for them.
+// The pipeline: text → tree → schema → presets → variables, types, defaults → rules. Collects problems, never throws for them.
 import { readFileSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import type { Document } from 'yaml'
@@ -8,6 +8,7 @@ import { inheritDefaults } from './inherit.ts'
 import { locate } from './locate.ts'
 import { parseYaml } from './parse.ts'
 import { isAmong, parsePointer } from './pointer.ts'
+import { applyPresets } from './presets/apply.ts'
 import type { Finding, Problem } from './problem.ts'
 import { checkRules } from './rules/index.ts'
 import type { Facts } from './rules/rule.ts'
@@ -16,7 +17,7 @@ import { childValue, isTree, type Tree, walkSchema } from './schema-walk.ts'
 import { type Settled, settle } from './settle.ts'
 import { placeFault, placeFinding, type SourceMap } from './source.ts'
 import type { Config } from './types.ts'
-import { createValidator, onePerMistake } from './validate.ts'
+import { createValidator, MAX_FINDINGS, onePerMistake } from './validate.ts'
 
 export interface CheckInput {
   /** As it is shown in messages. */
@@ -48,9 +49,11 @@ export function analyse(input: CheckInput): Analysis {
   if (!document) return { problems: inOrder(broken), tree: undefined, secretFiles: [] }
 
   const refused = validator.tree(tree, writtenIn(document))
-  const map: SourceMap = { file, lines, document, inherited: new Map() }
+  const map: SourceMap = { file, lines, document, inherited: new Map(), presets: new Map() }
   const mistakes = onePerMistake(refused).map((finding) => placeFinding(map, finding))
-  if (!isTree(tree)) return { problems: inOrder([...broken, ...mistakes]), tree, secretFiles: [] }
+  // What is refused but not known to be would look sound to what comes next.
+  if (!isTree(tree) || refused.length >= MAX_FINDINGS)
+    return { problems: inOrder([...broken, ...mistakes]), tree, secretFiles: [] }
 
   const rest = checkRest(input, tree, refused, map)
   return { ...rest, problems: inOrder([...broken, ...mistakes, ...rest.problems]), tree }
@@ -59,12 +62,17 @@ export function analyse(input: CheckInput): Analysis {
 /** What the schema did not refuse goes on: later mistakes are found in the same run. */
 function checkRest(input: CheckInput, tree: Tree, refused: readonly Finding[], bare: SourceMap) {
   const discarded = discardRefused(tree, refused, schema)
-  const inherited = inheritDefaults({ version: 1, routes: {}, ...discarded.tree })
-  const map: SourceMap = { ...bare, inherited: inherited.sources }
+  const applied = applyPresets(discarded.tree)
+  const inherited = inheritDefaults({ version: 1, routes: {}, ...applied.tree })
+  const map: SourceMap = { ...bare, inherited: inherited.sources, presets: applied.sources }
   const { lookup, secretFiles } = createLookup(input)
   const settled = settle(inherited.tree, { schema, validator, lookup })
   const violations = checkRules(factsOf(input, tree, settled, discarded.pointers, map), discarded.pointers)
-  const problems = [...settled.findings, ...violations].map((finding) => placeFinding(map, finding))
+  const gone = new Set(discarded.pointers)
+  const misapplied = applied.findings.filter(({ pointer }) => !isAmong(pointer, gone))
+  const problems = [...misapplied, ...settled.findings, ...violations].map((finding) =>
+    placeFinding(map, finding),
+  )
   return { problems, result: { settled, map }, secretFiles }
 }
 

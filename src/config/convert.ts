@@ -89,6 +89,8 @@ function origin(text: string): Converted {
       'Write scheme, host and port only, such as https://mcp.example.com.',
     )
   }
+  // A browser's Origin has no wildcard, so such an entry would match nothing that was meant.
+  if (text.includes('*')) return refused('no single origin', 'Write each origin out, without *.')
   return { value: parsed.value.origin }
 }
 

@@ -13,7 +13,8 @@ export function discardRefused(tree: Tree, findings: readonly Finding[], walk: S
   const pointers = findings
     .filter(({ rule }) => rule !== 'schema/unknown')
     .map(({ rule, pointer }) => removable(tree, pointer, rule === 'schema/required', walk))
-  return { tree: without(tree, '', new Set(pointers)) as Tree, pointers }
+  const kept = pointers.length === 0 ? tree : (without(tree, '', new Set(pointers)) as Tree)
+  return { tree: kept, pointers }
 }
 
 /** The smallest part around the pointer that its parent can do without. */

@@ -9,6 +9,13 @@ export interface Fault {
   readonly hint?: string
   readonly start: number
   readonly end: number
+  readonly fix?: {
+    readonly start: number
+    readonly end: number
+    readonly text: string
+    readonly title: string
+    readonly isPrivate: boolean
+  }
 }
 
 export function fault(rule: string, message: string, start: number, hint?: string, end = start + 1): Fault {

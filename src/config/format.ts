@@ -6,6 +6,8 @@ import { walkSchema } from './schema-walk.ts'
 
 export interface FormatOptions {
   readonly color: boolean
+  /** Each problem is followed by its rule, to look up in docs/rules.md. */
+  readonly rules?: boolean
 }
 
 const MAX_SHOWN = 100
@@ -17,20 +19,23 @@ const HIDDEN = '•••'
 export function formatProblems(
   problems: readonly Problem[],
   texts: ReadonlyMap<string, string>,
-  { color }: FormatOptions,
+  { color, rules = false }: FormatOptions,
 ): string {
   const paint = color ? ansi : plain
   const errorsFirst = [...problems].sort(
     (a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'),
   )
   const schema = walkSchema(bundleSchema())
-  const masks = new Map([...texts].map(([file, text]) => [file, { text, mask: maskText(text, schema) }]))
+  const masks = new Map(
+    [...texts].map(([file, text]) => [file, { lines: splitLines(text), mask: maskText(text, schema) }]),
+  )
   const shown = errorsFirst.slice(0, MAX_SHOWN).map((problem) => {
     const source = masks.get(problem.file)
-    if (!source) return headline(problem, problem.file, paint)
+    const rule = rules ? paint.dim(`  [${problem.rule}]`) : ''
+    if (!source) return headline(problem, problem.file, paint) + rule
     return [
-      headline(problem, placeOf(problem), paint),
-      ...frame(problem, source.text, source.mask, paint),
+      headline(problem, placeOf(problem), paint) + rule,
+      ...frame(problem, source.lines, source.mask, paint),
     ].join('\n')
   })
   const more = problems.length > MAX_SHOWN ? [`… and ${problems.length - MAX_SHOWN} more`] : []
@@ -47,8 +52,12 @@ function headline(problem: Problem, place: string, paint: Paint): string {
   return `${paint.bold(printable(place))}  ${label}${printable(textOf(problem))}`
 }
 
-function frame({ start, end, severity }: Problem, text: string, mask: Mask, paint: Paint): string[] {
-  const lines = splitLines(text)
+function frame(
+  { start, end, severity }: Problem,
+  lines: readonly Line[],
+  mask: Mask,
+  paint: Paint,
+): string[] {
   const last = Math.min(start.line, lines.length)
   const width = String(last).length
   const gutter = (label: string) => paint.dim(`${label.padStart(width + 4)} |`)

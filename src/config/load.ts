@@ -1,5 +1,6 @@
 // The door to the configuration: text and environment → a frozen Config, or every problem that one run can find.
 import { analyse, type CheckInput, namesIn } from './analyse.ts'
+import { type Note, notesOf } from './notes.ts'
 import { ConfigError, hasErrors, type Problem } from './problem.ts'
 import { createSource, type Source } from './source.ts'
 import type { Config } from './types.ts'
@@ -26,12 +27,14 @@ export interface Checked {
   readonly problems: readonly Problem[]
   readonly variables: readonly Variable[]
   readonly routes: readonly string[]
+  /** What is left to do elsewhere; none while there are errors. */
+  readonly notes: readonly Note[]
 }
 
 /** Throws ConfigError. */
 export function loadConfig(input: LoadInput): Loaded {
   const { problems, result, secretFiles } = analyse(input)
-  if (!result || hasErrors(problems)) throw new ConfigError(problems)
+  if (!result || hasErrors(problems)) throw new ConfigError(problems, secretFiles)
   const { settled, map } = result
   const config = deepFreeze(settled.value) as Config
   return { config, source: createSource(map, settled.defaults), warnings: problems, secretFiles }
@@ -39,8 +42,14 @@ export function loadConfig(input: LoadInput): Loaded {
 
 /** Never throws for what is in the file. Without `env` it needs no environment and reads no other file. */
 export function checkConfig(input: CheckInput): Checked {
-  const { problems, tree } = analyse(input)
-  return { problems, variables: variablesIn(tree), routes: namesIn(tree, '/routes') }
+  const analysis = analyse(input)
+  const { problems, tree } = analysis
+  return {
+    problems,
+    variables: variablesIn(tree),
+    routes: namesIn(tree, '/routes'),
+    notes: hasErrors(problems) ? [] : notesOf(analysis),
+  }
 }
 
 function deepFreeze(value: unknown): unknown {

@@ -1,5 +1,5 @@
 // JSON pointer → offsets in the YAML text, through aliases, merges and shorthands. No lines, no messages.
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
 import { parsePointer } from './pointer.ts'
 
 export interface Range {
@@ -48,7 +48,7 @@ function findPair(
   segment: string,
   alias: Place['alias'],
 ): Cursor | undefined {
-  const own = map.items.findLast(({ key }) => keyText(key) === segment)
+  const own = indexOf(map).get(segment)
   if (own) return { key: own.key, node: own.value, alias }
   for (const { key, value } of map.items) {
     if (keyText(key) !== '<<') continue
@@ -61,6 +61,15 @@ function findPair(
     }
   }
   return undefined
+}
+
+/** A file may have tens of thousands of names in one map, and as many mistakes. */
+const indexes = new WeakMap<YAMLMap, ReadonlyMap<string | undefined, Pair>>()
+
+function indexOf(map: YAMLMap): ReadonlyMap<string | undefined, Pair> {
+  const known = indexes.get(map) ?? new Map(map.items.map((pair) => [keyText(pair.key), pair]))
+  indexes.set(map, known)
+  return known
 }
 
 const keyText = (key: unknown) => (isScalar(key) ? String(key.source ?? key.value) : undefined)

@@ -1,10 +1,11 @@
 // Ajv's errors in words: what is wrong, and what to do. A secret's value is never part of either.
-import type { ErrorObject } from 'ajv/dist/2020.js'
+import type { ErrorObject } from 'ajv'
 import { childPointer } from './pointer.ts'
 import type { Finding } from './problem.ts'
+import { replaceBy } from './scalar.ts'
 import type { SchemaNode } from './schema.ts'
 import { isTree, kindOf, type SchemaWalk, tagsOf } from './schema-walk.ts'
-import { closest, didYouMean } from './suggest.ts'
+import { closest, didYouMean, onlyClosest } from './suggest.ts'
 
 type SchemaError = ErrorObject<string, Record<string, unknown>>
 type Explain = (error: SchemaError, schema: SchemaNode, context: Context) => Explained
@@ -56,6 +57,7 @@ export function unionFinding(union: SchemaNode, value: unknown, pointer: string,
     pointer: childPointer(pointer, 'type'),
     message: `${show(value.type)} is no type`,
     hint: didYouMean(String(value.type), tags) ?? oneOf(tags),
+    ...replaceBy(onlyClosest(String(value.type), tags)),
   }
 }
 
@@ -73,7 +75,10 @@ function wordFinding(
   }
   const known = [...new Set([...words, ...tags])]
   const hint = didYouMean(word, known) ?? oneOf(known)
-  return { rule, pointer, message: `${show(word)} is not possible here`, hint }
+  const meant = onlyClosest(word, known)
+  // The name of a type alone would be the next mistake.
+  const fix = meant !== undefined && words.includes(meant) ? replaceBy(meant) : {}
+  return { rule, pointer, message: `${show(word)} is not possible here`, hint, ...fix }
 }
 
 const RULE_NAMES: Readonly<Record<string, string>> = {
@@ -131,10 +136,15 @@ const explanations: Readonly<Record<string, Explain>> = {
   }),
 }
 
-function unknownProperty({ instancePath, params }: SchemaError, schema: SchemaNode): ReturnType<Explain> {
+function unknownProperty(
+  { instancePath, params, data }: SchemaError,
+  schema: SchemaNode,
+): ReturnType<Explain> {
   const name = String(params.additionalProperty)
   const known = Object.keys(schema.properties ?? {})
   const meant = closest(name, known)
+  const only = onlyClosest(name, known)
+  const isFree = only !== undefined && isTree(data) && !Object.hasOwn(data, only)
   return {
     pointer: childPointer(instancePath, name),
     at: 'key',
@@ -143,13 +153,17 @@ function unknownProperty({ instancePath, params }: SchemaError, schema: SchemaNo
       didYouMean(name, known) ??
       (known.length > 0 ? `Known here: ${known.join(', ')}.` : 'Nothing can be set here.'),
     ...(meant === undefined ? {} : { meant: childPointer(instancePath, meant) }),
+    ...(isFree ? replaceBy(only) : {}),
   }
 }
 
 function notAllowed(data: unknown, allowed: readonly unknown[], schema: SchemaNode): ReturnType<Explain> {
   const words = allowed.map(String)
   const message = isScalar(data) ? `${shown(data, schema)} is not possible here` : kindMessage(data)
-  return { message, hint: didYouMean(String(data), words) ?? oneOf(words) }
+  const only = allowed.every((word) => typeof word === 'string')
+    ? onlyClosest(String(data), words)
+    : undefined
+  return { message, hint: didYouMean(String(data), words) ?? oneOf(words), ...replaceBy(only) }
 }
 
 const LITERAL_SECRET = (schema: SchemaNode): Explained => ({
@@ -170,9 +184,11 @@ function wrongType(data: unknown, schema: SchemaNode, source: string | undefined
     return { message: `${source} does not fit here`, hint: hintOf(schema) }
   }
   const kind = typeof data === 'number' ? 'a number' : `the word ${data}`
-  if (source === undefined || schema['x-mask'])
-    return { message: `YAML reads this as ${kind}`, hint: 'Quote it.' }
-  return { message: `YAML reads ${source} as ${kind}`, hint: `Quote it: "${source}".` }
+  if (source === undefined) return { message: `YAML reads this as ${kind}`, hint: 'Quote it.' }
+  const isPrivate = schema['x-mask'] === true
+  const fix = { text: JSON.stringify(source), title: 'quote it', isPrivate }
+  if (isPrivate) return { message: `YAML reads this as ${kind}`, hint: 'Quote it.', fix }
+  return { message: `YAML reads ${source} as ${kind}`, hint: `Quote it: "${source}".`, fix }
 }
 
 const KIND_NAMES: Readonly<Record<string, string>> = { object: 'a map', array: 'a list' }

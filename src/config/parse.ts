@@ -1,5 +1,5 @@
 // YAML text → document, value and the mistakes that YAML itself knows. Bounded in size and depth; it never throws.
-import { Composer, type Document, Lexer, LineCounter, Parser, type YAMLError } from 'yaml'
+import { Composer, type Document, isScalar, Lexer, LineCounter, Parser, visit } from 'yaml'
 import { type Fault, fault, MAX_BYTES, MAX_DEPTH } from './fault.ts'
 import { structuralFaults } from './structure.ts'
 import { explainSyntax } from './syntax.ts'
@@ -22,7 +22,7 @@ export function parseYaml(text: string): Parsed {
   if (second) return { lines, faults: [severalDocuments(second)] }
   if (!document?.contents) return { lines, faults: [emptyFile()] }
 
-  const [syntax] = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY')
+  const [syntax] = document.errors
   if (syntax) return { lines, faults: [explainSyntax(syntax, text)] }
   const structural = structuralFaults(document)
   if (structural.length > 0) return { lines, faults: structural }
@@ -30,7 +30,7 @@ export function parseYaml(text: string): Parsed {
 }
 
 function toValue(document: Document, lines: LineCounter, text: string): Parsed {
-  const faults = document.errors.map((error) => duplicateKey(error, text))
+  const faults = duplicateKeys(document).map((start) => duplicateKey(start, text))
   try {
     return { lines, document, value: document.toJS({ maxAliasCount: 100 }), faults }
   } catch {
@@ -61,6 +61,8 @@ function compose(text: string, lines: LineCounter): Document[] | Fault {
   const options = {
     merge: true,
     stringKeys: true,
+    // The parser compares every name with every other one: minutes for a map of many.
+    uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
     logLevel: 'error',
@@ -68,7 +70,23 @@ function compose(text: string, lines: LineCounter): Document[] | Fault {
   return [...new Composer(options).compose(tokens, true, text.length)] as Document[]
 }
 
-function duplicateKey({ pos: [start] }: YAMLError, text: string): Fault {
+/** Where names begin that their map already has. */
+function duplicateKeys(document: Document): number[] {
+  const found: number[] = []
+  visit(document, {
+    Map: (_, { items }) => {
+      const names = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (names.has(key.value)) found.push(key.range?.[0] ?? 0)
+        names.add(key.value)
+      }
+    },
+  })
+  return found
+}
+
+function duplicateKey(start: number, text: string): Fault {
   const name = /^("[^"\n]*"|'[^'\n]*'|[^:\n]+)/.exec(text.slice(start, start + 200))?.[0] ?? ''
   const end = start + Math.max(1, name.trimEnd().length)
   return fault(

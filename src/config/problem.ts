@@ -8,6 +8,17 @@ export interface Position {
 
 export type Severity = 'error' | 'warning'
 
+/** An edit that mends a problem: this text in place of that range. */
+export interface Fix {
+  readonly start: Position
+  readonly end: Position
+  readonly text: string
+  /** What it does, without what stood there: `write api_key`. */
+  readonly title: string
+  /** The text repeats a value that may be a secret: to be applied, not to be shown. */
+  readonly isPrivate: boolean
+}
+
 /** A mistake with its place in the file. */
 export interface Problem {
   readonly rule: string
@@ -20,6 +31,8 @@ export interface Problem {
   readonly path: string
   readonly message: string
   readonly hint?: string
+  /** Only where one edit is certainly what was meant. */
+  readonly fix?: Fix
 }
 
 /** A mistake before it has a place: which value, and whether its key is to blame. */
@@ -32,17 +45,33 @@ export interface Finding {
   readonly hint?: string
   /** The pointer this one was probably meant to be: a mistyped name. */
   readonly meant?: string
+  /** What should stand where the blame goes, as YAML. */
+  readonly fix?: Replacement
+}
+
+export interface Replacement {
+  readonly text: string
+  readonly title: string
+  readonly isPrivate?: boolean
 }
 
 /** The configuration cannot be used. Carries every problem that one run could find, warnings included. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[]
+  /** Absolute paths that `${file:…}` refers to: an edit of one may be all it takes. */
+  readonly secretFiles: readonly string[]
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly Problem[], secretFiles: readonly string[] = []) {
     super(summary(problems))
     this.name = 'ConfigError'
     this.problems = problems
+    this.secretFiles = secretFiles
   }
+}
+
+/** Among what one configuration has. */
+export function countErrors(problems: readonly Problem[]): number {
+  return problems.filter(({ severity }) => severity === 'error').length
 }
 
 /** One line per problem, for logs that cannot show frames. */

@@ -43,6 +43,10 @@ export interface RawConfig {
   readonly routes: {
     readonly [k: string]: RawRouteConfig
   }
+  /**
+   * Sentences about this file that have to be true. `validate` and every reload check them, without a network; an edit that breaks one is refused. `METHOD PATH`, then `without token` or `as NAME`; or `user NAME on ROUTE`; then `→` or `->`; then `allowed` or the gateway's status: 401, 403, 404, 405.
+   */
+  readonly tests?: readonly string[]
   readonly store?: RawStoreConfig
   readonly observability?: RawObservabilityConfig
 }
@@ -64,8 +68,6 @@ export interface RawServerConfig {
   readonly public_url?: string
   /**
    * Web origins besides the gateway's own whose pages may call it from a browser.
-   *
-   * Items: Scheme, host and port, without a path: https://mcp.example.com.
    */
   readonly allowed_origins?: readonly string[]
   /**
@@ -119,8 +121,6 @@ export interface RawUserConfig {
   readonly email?: string
   /**
    * Groups the person belongs to; `access` refers to them.
-   *
-   * Items: A group, as `login` names it.
    */
   readonly groups?: readonly string[]
 }
@@ -218,6 +218,29 @@ export interface RawRegistrationConfig {
  */
 export interface RawAuthorizationServerConfig {
   /**
+   * A provider whose endpoints and habits are known: they fill in what is not written here. Where issuer or an endpoint is written here, none of these three comes from the preset.
+   */
+  readonly preset?:
+    | 'atlassian'
+    | 'auth0'
+    | 'discord'
+    | 'entra'
+    | 'github'
+    | 'gitlab'
+    | 'google'
+    | 'keycloak'
+    | 'linear'
+    | 'notion'
+    | 'okta'
+    | 'sentry'
+    | 'slack'
+  /**
+   * What a preset can't know, such as the tenant. `mcp-oauth-gateway presets NAME` lists what it needs.
+   */
+  readonly preset_parameters?: {
+    readonly [k: string]: string
+  }
+  /**
    * Issuer identifier. Without endpoints, the server's metadata is looked up there (RFC 8414), and without client_id the gateway registers itself (RFC 7591). An `iss` in the upstream's answer must equal it (RFC 9207).
    */
   readonly issuer?: string
@@ -266,14 +289,10 @@ export interface RawDefaultsConfig {
 export interface RawAccessRules {
   /**
    * User names that are admitted.
-   *
-   * Items: What a person types as user name.
    */
   readonly users?: readonly string[]
   /**
    * Groups whose members are admitted.
-   *
-   * Items: A group, as `login` names it.
    */
   readonly groups?: readonly string[]
   readonly deny?: RawAccessDeny
@@ -284,14 +303,10 @@ export interface RawAccessRules {
 export interface RawAccessDeny {
   /**
    * User names that are refused.
-   *
-   * Items: What a person types as user name.
    */
   readonly users?: readonly string[]
   /**
    * Groups whose members are refused.
-   *
-   * Items: A group, as `login` names it.
    */
   readonly groups?: readonly string[]
 }
@@ -351,9 +366,6 @@ export interface RawHttpUpstream {
    * Headers the gateway sets on every request to the upstream.
    */
   readonly headers?: {
-    /**
-     * The value of a header. It may hold ${NAME}.
-     */
     readonly [k: string]: string
   }
   /**
@@ -426,8 +438,6 @@ export interface RawEmbeddedStore {
   readonly path?: string
   /**
    * Keys that seal upstream tokens: 32 bytes each, base64url. The first seals, all open. Default: a key file beside the store folder.
-   *
-   * Items: Taken from the environment, ${NAME}, or from a file, ${file:/run/secrets/name}. Never written here.
    */
   readonly keys?: readonly string[]
 }
@@ -441,8 +451,6 @@ export interface RawMemoryStore {
   readonly type: 'memory'
   /**
    * Keys that seal upstream tokens: 32 bytes each, base64url. The first seals, all open. Default: a key file beside the store folder.
-   *
-   * Items: Taken from the environment, ${NAME}, or from a file, ${file:/run/secrets/name}. Never written here.
    */
   readonly keys?: readonly string[]
 }

@@ -3,14 +3,17 @@ import type { Document, LineCounter } from 'yaml'
 import type { Fault } from './fault.ts'
 import { locate, type Place, type Range } from './locate.ts'
 import { dottedPath, isAmong, withAncestors } from './pointer.ts'
-import type { Finding, Position, Problem } from './problem.ts'
+import type { Finding, Fix, Position, Problem } from './problem.ts'
+
+/** A preset's values are placed at the word that names the preset. */
+export type Origin = 'file' | 'default' | 'preset'
 
 export interface Source {
   /** Where the value is written; undefined when it is a default. Pointers use the names in the file. */
   locate(
     pointer: string,
   ): { readonly file: string; readonly line: number; readonly column: number } | undefined
-  origin(pointer: string): 'file' | 'default'
+  origin(pointer: string): Origin
 }
 
 export interface SourceMap {
@@ -19,10 +22,15 @@ export interface SourceMap {
   readonly document: Document
   /** Routes' values that are written under `defaults`. */
   readonly inherited: ReadonlyMap<string, string>
+  /** Values that a preset filled in, and where the preset is named. */
+  readonly presets: ReadonlyMap<string, string>
 }
 
 export function createSource(map: SourceMap, defaults: ReadonlySet<string>): Source {
-  const origin = (pointer: string) => (isAmong(pointer, defaults) ? 'default' : 'file')
+  const origin = (pointer: string): Origin => {
+    if (map.presets.has(pointer)) return 'preset'
+    return isAmong(pointer, defaults) ? 'default' : 'file'
+  }
   return {
     origin,
     locate(pointer) {
@@ -54,13 +62,27 @@ export function placeFinding(map: SourceMap, finding: Finding): Problem {
     path: dottedPath(pointer),
     message: pointer === '' ? `the file ${message}` : message,
     ...(advice === '' ? {} : { hint: advice }),
+    ...fixOf(map, finding, found, range),
   }
+}
+
+/** Not through an alias: the text serves other places too. Not for a value that is written nowhere. */
+function fixOf(
+  { lines }: SourceMap,
+  { fix }: Finding,
+  { alias, exact, key, scalar }: Place,
+  range: Range,
+): { readonly fix?: Fix } {
+  if (!fix || alias || !exact || (range !== key && !scalar)) return {}
+  const { text, title, isPrivate = false } = fix
+  const [start, end] = [position(lines, range.start), position(lines, range.end)]
+  return { fix: { start, end, text, title, isPrivate } }
 }
 
 export function placeFault(
   file: string,
   lines: LineCounter,
-  { rule, message, hint, start, end }: Fault,
+  { rule, message, hint, start, end, fix }: Fault,
 ): Problem {
   return {
     rule,
@@ -72,11 +94,20 @@ export function placeFault(
     path: '',
     message,
     ...(hint === undefined ? {} : { hint }),
+    ...(fix && {
+      fix: {
+        ...fix,
+        start: position(lines, fix.start),
+        end: position(lines, fix.end),
+      },
+    }),
   }
 }
 
 /** The pointer under which the value stands in the file. */
-function written({ inherited }: SourceMap, pointer: string): string {
+function written({ inherited, presets }: SourceMap, pointer: string): string {
+  const preset = presets.get(pointer)
+  if (preset !== undefined) return preset
   for (const part of withAncestors(pointer)) {
     const source = inherited.get(part)
     if (source !== undefined) return source + pointer.slice(part.length)

@@ -2,14 +2,34 @@
 
 /** The candidate that differs in case or separators only, else the one fewest edits away. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
-  const same = candidates.find((candidate) => fold(candidate) === fold(word))
-  if (same !== undefined) return same
-  const [best] = candidates
-    .map((candidate) => ({ candidate, edits: editDistance(fold(word), fold(candidate)) }))
-    .filter(({ candidate, edits }) => edits <= tolerance(Math.min(word.length, candidate.length)))
-    .sort((a, b) => a.edits - b.edits)
-  return best?.candidate
+  return nearest(word, candidates)[0]
 }
+
+/** The candidate that must be meant: no other one is near enough. */
+export function onlyClosest(word: string, candidates: readonly string[]): string | undefined {
+  const [best, ...others] = nearest(word, candidates)
+  return others.length === 0 ? best : undefined
+}
+
+function nearest(word: string, candidates: readonly string[]): string[] {
+  const folded = fold(word.slice(0, MAX_LENGTH))
+  const same = candidates.filter((candidate) => fold(candidate) === folded)
+  if (same.length > 0) return same
+  return candidates
+    .slice(0, MAX_CANDIDATES)
+    .map((candidate) => ({ candidate, limit: tolerance(Math.min(word.length, candidate.length)) }))
+    .filter(({ candidate, limit }) => Math.abs(candidate.length - word.length) <= limit + SEPARATORS)
+    .map((one) => ({ ...one, edits: editDistance(folded, fold(one.candidate)) }))
+    .filter(({ limit, edits }) => edits <= limit)
+    .sort((a, b) => a.edits - b.edits)
+    .map(({ candidate }) => candidate)
+}
+
+/** Thousands of mistakes in a file of thousands of names must not take minutes. */
+const MAX_CANDIDATES = 200
+const MAX_LENGTH = 100
+/** Dashes and the like do not count as letters, so lengths may differ by some more. */
+const SEPARATORS = 4
 
 /** `Did you mean "x"?` or undefined. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {

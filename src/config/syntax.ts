@@ -42,7 +42,21 @@ function unquotedVariable({ pos: [start] }: YAMLError, text: string): Fault | un
     hint: 'Put the value in double quotes.',
     start: from,
     end: from + variable.length,
+    ...quoting(text, from, from + variable.length),
   }
+}
+
+/** The whole value in quotes, where it is clear how far it goes. */
+function quoting(text: string, from: number, to: number): Pick<Fault, 'fix'> {
+  const before = text.slice(text.lastIndexOf('\n', from - 1) + 1, from)
+  const [, head] = /^.*(?:[[{,]|[:-]\s)\s*(.*)$/.exec(before) ?? []
+  const tail = /^(?:\$\{[^{}\n]*\}|[^[\]{},#\n])*/.exec(text.slice(to))?.[0].trimEnd() ?? ''
+  if (head === undefined) return {}
+  const value = head + text.slice(from, to) + tail
+  if (/["'\\#`]|:\s|^[&*!|>%@-]/.test(value)) return {}
+  const range = { start: from - head.length, end: to + tail.length }
+  const isPrivate = !/^(\$\{\w+\})+$/.test(value)
+  return { fix: { ...range, text: `"${value}"`, title: 'quote it', isPrivate } }
 }
 
 /** The parser notices at the end of the file; the mistake is where the quote was opened. */

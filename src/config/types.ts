@@ -37,6 +37,10 @@ export interface Config {
   readonly routes: {
     readonly [k: string]: RouteConfig
   }
+  /**
+   * Sentences about this file that have to be true. `validate` and every reload check them, without a network; an edit that breaks one is refused. `METHOD PATH`, then `without token` or `as NAME`; or `user NAME on ROUTE`; then `→` or `->`; then `allowed` or the gateway's status: 401, 403, 404, 405.
+   */
+  readonly tests: readonly string[]
   readonly store: StoreConfig
   readonly observability: ObservabilityConfig
 }
@@ -58,8 +62,6 @@ export interface ServerConfig {
   readonly public_url?: string
   /**
    * Web origins besides the gateway's own whose pages may call it from a browser.
-   *
-   * Items: Scheme, host and port, without a path: https://mcp.example.com.
    */
   readonly allowed_origins: readonly string[]
   /**
@@ -113,8 +115,6 @@ export interface UserConfig {
   readonly email?: string
   /**
    * Groups the person belongs to; `access` refers to them.
-   *
-   * Items: A group, as `login` names it.
    */
   readonly groups: readonly string[]
 }
@@ -212,6 +212,23 @@ export interface RegistrationConfig {
  */
 export interface AuthorizationServerConfig {
   /**
+   * A provider whose endpoints and habits are known: they fill in what is not written here. Where issuer or an endpoint is written here, none of these three comes from the preset.
+   */
+  readonly preset?:
+    | 'atlassian'
+    | 'auth0'
+    | 'discord'
+    | 'entra'
+    | 'github'
+    | 'gitlab'
+    | 'google'
+    | 'keycloak'
+    | 'linear'
+    | 'notion'
+    | 'okta'
+    | 'sentry'
+    | 'slack'
+  /**
    * Issuer identifier. Without endpoints, the server's metadata is looked up there (RFC 8414), and without client_id the gateway registers itself (RFC 7591). An `iss` in the upstream's answer must equal it (RFC 9207).
    */
   readonly issuer?: string
@@ -280,9 +297,6 @@ export interface UpstreamConfig {
    * Headers the gateway sets on every request to the upstream.
    */
   readonly headers: {
-    /**
-     * The value of a header. It may hold ${NAME}.
-     */
     readonly [k: string]: string
   }
   /**
@@ -347,14 +361,10 @@ export interface AuthorizationCodeAuth {
 export interface AccessRules {
   /**
    * User names that are admitted.
-   *
-   * Items: What a person types as user name.
    */
   readonly users?: readonly string[]
   /**
    * Groups whose members are admitted.
-   *
-   * Items: A group, as `login` names it.
    */
   readonly groups?: readonly string[]
   readonly deny?: AccessDeny
@@ -365,14 +375,10 @@ export interface AccessRules {
 export interface AccessDeny {
   /**
    * User names that are refused.
-   *
-   * Items: What a person types as user name.
    */
   readonly users: readonly string[]
   /**
    * Groups whose members are refused.
-   *
-   * Items: A group, as `login` names it.
    */
   readonly groups: readonly string[]
 }
@@ -412,8 +418,6 @@ export interface EmbeddedStore {
   readonly path?: string
   /**
    * Keys that seal upstream tokens: 32 bytes each, base64url. The first seals, all open. Default: a key file beside the store folder.
-   *
-   * Items: Taken from the environment, ${NAME}, or from a file, ${file:/run/secrets/name}. Never written here.
    */
   readonly keys?: readonly string[]
 }
@@ -427,8 +431,6 @@ export interface MemoryStore {
   readonly type: 'memory'
   /**
    * Keys that seal upstream tokens: 32 bytes each, base64url. The first seals, all open. Default: a key file beside the store folder.
-   *
-   * Items: Taken from the environment, ${NAME}, or from a file, ${file:/run/secrets/name}. Never written here.
    */
   readonly keys?: readonly string[]
 }

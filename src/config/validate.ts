@@ -1,10 +1,15 @@
 // The raw value against the schema: one finding per mistake. Ajv judges; unions are judged by the branch that is meant.
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { ErrorObject } from 'ajv'
 import { type Context, findingFor, unionFinding } from './messages.ts'
-import { isAmong, isWithin, parsePointer } from './pointer.ts'
+import { isAmong, parsePointer } from './pointer.ts'
 import type { Finding } from './problem.ts'
-import { ANNOTATIONS, type SchemaNode } from './schema.ts'
+import type { SchemaNode } from './schema.ts'
+import { schemaParts } from './schema-parts.ts'
 import { childValue, type SchemaWalk } from './schema-walk.ts'
+import * as generated from './validators.generated.ts'
+
+/** Where there are so many there may be more. Nobody reads them, and explaining each takes time. */
+export const MAX_FINDINGS = 1000
 
 export interface Validator {
   /** Everything against the schema in the tree as it is written, `${…}` unexpanded; see `onePerMistake`. */
@@ -25,49 +30,45 @@ interface Judge extends Context {
 }
 
 export function createValidator(walk: SchemaWalk): Validator {
-  const errorsOf = createCompiler(walk.root)
-  const expandedBounds = new WeakMap<SchemaNode, SchemaNode>()
+  const judges = generatedJudges(walk)
   return {
-    tree: (value, written) => judge({ schema: walk.root, value, pointer: '' }, { walk, written, errorsOf }),
-    leaf: (schema, value) => {
-      const bounds = expandedBounds.get(schema) ?? withoutPattern(schema)
-      expandedBounds.set(schema, bounds)
-      return judge({ schema: bounds, value, pointer: '' }, { walk, written: () => undefined, errorsOf })[0]
-    },
+    tree: (value, written) =>
+      judge({ schema: walk.root, value, pointer: '' }, { walk, written, errorsOf: judges.of }),
+    leaf: (schema, value) =>
+      judge({ schema, value, pointer: '' }, { walk, written: () => undefined, errorsOf: judges.ofLeaf })[0],
   }
 }
 
-/** Ajv for any part of the schema, each compiled when it is first needed. */
-function createCompiler(root: SchemaNode): Judge['errorsOf'] {
-  const ajv = new Ajv2020({
-    allErrors: true,
-    verbose: true,
-    allowUnionTypes: true,
-    strictTypes: false,
-    // A test does, in strict mode; here it would cost every start the compilation of the meta-schema.
-    validateSchema: false,
-  })
-  ajv.addVocabulary(ANNOTATIONS)
-  ajv.addSchema(root, 'config')
-  const compiled = new WeakMap<SchemaNode, ValidateFunction>()
-  return ({ schema, value, pointer }) => {
-    const validate = compiled.get(schema) ?? ajv.compile(absolute(schema))
-    compiled.set(schema, validate)
+/** Ajv's verdict on a value by one part of the schema; the code is written when the project is built. */
+function generatedJudges(walk: SchemaWalk): {
+  readonly of: Judge['errorsOf']
+  readonly ofLeaf: Judge['errorsOf']
+} {
+  const { branches, leaves } = schemaParts(walk)
+  const byBranch = new Map(branches.map((node, index) => [node, generated.branches[index]]))
+  const byLeaf = new Map(leaves.map((node, index) => [node, generated.leaves[index]]))
+  const errors = (validate: Generated | undefined, { value, pointer }: Part): ErrorObject[] => {
+    if (!validate) throw new Error('the validators are not those of this schema: run npm run generate')
     validate(value)
     return (validate.errors ?? []).map((error) => ({ ...error, instancePath: pointer + error.instancePath }))
   }
+  return {
+    of: (part) => errors(byBranch.get(part.schema), part),
+    ofLeaf: (part) => errors(byLeaf.get(part.schema), part),
+  }
 }
+
+type Generated = ((value: unknown) => boolean) & { readonly errors?: ErrorObject[] | null }
 
 function judge(part: Part, judging: Judge): Finding[] {
   const errors = judging.errorsOf(part)
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath)
-  const outermost = new Set(
-    unions.filter((one) => !unions.some((other) => other !== one && isWithin(one, other))),
-  )
+  const all = new Set(unions)
+  const outermost = new Set(unions.filter((one) => !isAmong(one.slice(0, one.lastIndexOf('/')), all)))
   const elsewhere = errors.filter(({ instancePath }) => !isAmong(instancePath, outermost))
   return [
-    ...elsewhere.flatMap((error) => findingFor(error, judging) ?? []),
-    ...[...outermost].flatMap((union) => judgeUnion(union, part, judging)),
+    ...elsewhere.slice(0, MAX_FINDINGS).flatMap((error) => findingFor(error, judging) ?? []),
+    ...[...outermost].slice(0, MAX_FINDINGS).flatMap((union) => judgeUnion(union, part, judging)),
   ]
 }
 
@@ -85,18 +86,6 @@ function judgeUnion(union: string, { schema, value, pointer }: Part, judging: Ju
   return branch
     ? judge({ schema: branch, value: inner, pointer: union }, judging)
     : [unionFinding(node, inner, union, judging)]
-}
-
-/** The patterns of secrets and of converted values speak about how they are written, not about what comes out. */
-function withoutPattern(schema: SchemaNode): SchemaNode {
-  const { pattern: _, ...bounds } = schema
-  return schema['x-secret'] || schema['x-type'] ? bounds : schema
-}
-
-/** Compiled on its own, a node still refers to the definitions of the whole. */
-function absolute(schema: SchemaNode): object {
-  const { $defs: _, ...node } = schema
-  return JSON.parse(JSON.stringify(node).replaceAll('"$ref":"#/', '"$ref":"config#/'))
 }
 
 /** A value that breaks two rules is one mistake; so is a mistyped name and the required name it was meant to be. */

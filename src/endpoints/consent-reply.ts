@@ -25,7 +25,7 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
     brand: gateway.brand,
     clientName: transaction.clientName,
     redirectUri: transaction.redirectUri,
-    route: { title: route.title, resource: route.resource },
+    route: { title: route.title, description: route.description, resource: route.resource },
     upstream: {
       host: route.upstream.url.host,
       asksForAccount: link !== undefined,

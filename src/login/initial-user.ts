@@ -28,9 +28,11 @@ export async function initialUser(
 }
 
 export function asUsers({ name, password }: InitialUser): ReadonlyMap<string, User> {
-  const expected = hashToken(password)
+  // The same letters must match whether a keyboard composes accents or not (RFC 8265 §4.2.1).
+  const hash = (text: string) => hashToken(text.normalize('NFC'))
+  const expected = hash(password)
   return new Map([
-    [name, { groups: [], checkPassword: async (given: string) => sameHash(hashToken(given), expected) }],
+    [name, { groups: [], checkPassword: async (given: string) => sameHash(hash(given), expected) }],
   ])
 }
 

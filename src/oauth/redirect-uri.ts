@@ -6,6 +6,11 @@ export type VerifiedRedirect = string & { readonly brand: 'VerifiedRedirect' }
 
 const MAX_LENGTH = 2048
 
+/** No private-use schemes (RFC 8252 §7.1), whatever the configuration allows: a browser runs, reads or sends these itself. */
+const BROWSER_SCHEMES: ReadonlySet<string> = new Set(
+  'http ws wss ftp file filesystem data blob about javascript vbscript view-source'.split(' '),
+)
+
 /** The literals of RFC 8252 §7.3; any other name could be pointed elsewhere. */
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -23,11 +28,8 @@ export function checkRegistrable(uri: unknown, privateSchemes: readonly string[]
   if (url.username !== '' || url.password !== '' || uri.includes('@')) throw refused('has user information')
   if (uri.includes('*')) throw refused('has a wildcard')
   const scheme = url.protocol.slice(0, -1)
-  if (
-    scheme !== 'https' &&
-    !(scheme === 'http' && LOOPBACK_HOSTS.has(url.hostname)) &&
-    !privateSchemes.includes(scheme)
-  ) {
+  const isPrivate = privateSchemes.includes(scheme) && !BROWSER_SCHEMES.has(scheme)
+  if (scheme !== 'https' && !(scheme === 'http' && LOOPBACK_HOSTS.has(url.hostname)) && !isPrivate) {
     throw refused('is neither https, nor http on loopback, nor a scheme this gateway allows')
   }
   if (url.href !== uri && url.href !== `${uri}/`) throw refused('is not in its canonical form')

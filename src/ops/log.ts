@@ -18,7 +18,14 @@ export interface LogOptions {
   readonly format: 'auto' | 'pretty' | 'json'
 }
 
-export function createLog({ level, format }: LogOptions, output: NodeJS.WriteStream = process.stderr): Log {
+export interface LeveledLog extends Log {
+  setLevel(level: LogOptions['level']): void
+}
+
+export function createLog(
+  { level, format }: LogOptions,
+  output: NodeJS.WriteStream = process.stderr,
+): LeveledLog {
   const pretty = format === 'pretty' || (format === 'auto' && output.isTTY === true)
   const destination = pretty ? prettyStream(output) : output
   const logger = pino(
@@ -34,7 +41,15 @@ export function createLog({ level, format }: LogOptions, output: NodeJS.WriteStr
     (name: keyof Log): Write =>
     (event, fields = {}) =>
       logger[name](fields, event)
-  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    setLevel: (next) => {
+      logger.level = next
+    },
+  }
 }
 
 /** For tests and for tools that have nothing to tell. */

@@ -7,7 +7,11 @@ export interface ConsentView {
   /** What the client calls itself; anyone may register any name. */
   readonly clientName: string | undefined
   readonly redirectUri: string
-  readonly route: { readonly title: string; readonly resource: string }
+  readonly route: {
+    readonly title: string
+    readonly description?: string | undefined
+    readonly resource: string
+  }
   readonly upstream: {
     readonly host: string
     readonly asksForAccount: boolean
@@ -50,7 +54,7 @@ function details(view: ConsentView, name: string): Markup {
   return html`<dl>
 <div><dt>Client</dt><dd>${name}<span class="tag">unverified name</span></dd></div>
 <div><dt>Returns to</dt><dd><strong>${destination(view.redirectUri)}</strong></dd></div>
-<div><dt>Server</dt><dd>${route.title}<br><code>${route.resource}</code></dd></div>
+<div><dt>Server</dt><dd>${route.title}<br><code>${route.resource}</code>${route.description === undefined ? undefined : html`<br>${route.description}`}</dd></div>
 <div><dt>Upstream</dt><dd>${upstream.host}${upstream.asksForAccount ? ' (you may be asked to sign in there next)' : ''}</dd></div>
 ${upstream.scopes.length === 0 ? undefined : html`<div><dt>Upstream scopes</dt><dd><ul>${upstream.scopes.map((scope) => html`<li><code>${scope}</code></li>`)}</ul></dd></div>`}
 </dl>`

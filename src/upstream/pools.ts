@@ -19,10 +19,17 @@ export interface ConnectOptions {
 
 export interface Pools {
   dispatcher(url: URL, options: ConnectOptions, isStream: boolean): Dispatcher
+  /** Retires everything but these, what is kept for other options of theirs included. */
+  retain(used: readonly Destination[]): void
   /** Closes an origin's idle connections now and the others as their answers end. A later request opens new ones. */
   retire(origin: string): Promise<void>
   /** Retires every origin and opens nothing more. Resolves when the last answer has ended, of retired origins too. */
   close(): Promise<void>
+}
+
+export interface Destination {
+  readonly url: URL
+  readonly options: ConnectOptions
 }
 
 interface Entry extends ConnectOptions {
@@ -45,9 +52,18 @@ export function createPools({ keepAliveMs = KEEP_ALIVE_MS } = {}): Pools {
     return entry
   }
 
-  async function retire(origin: string): Promise<void> {
-    const retired = entries.get(origin) ?? []
-    entries.delete(origin)
+  function retire(origin: string): Promise<void> {
+    return retireAllBut(origin, [])
+  }
+
+  async function retireAllBut(origin: string, kept: readonly ConnectOptions[]): Promise<void> {
+    const isKept = (entry: Entry) => kept.some((options) => sameOptions(entry, options))
+    const all = entries.get(origin) ?? []
+    const retired = all.filter((entry) => !isKept(entry))
+    const rest = all.filter(isKept)
+    if (rest.length > 0) entries.set(origin, rest)
+    else entries.delete(origin)
+    if (retired.length === 0) return
     const drained = Promise.all(retired.flatMap(({ calls, streams }) => [calls.close(), streams.close()]))
     draining.add(drained)
     await drained
@@ -57,20 +73,26 @@ export function createPools({ keepAliveMs = KEEP_ALIVE_MS } = {}): Pools {
   return {
     dispatcher({ origin }, options, isStream) {
       if (closed) throw upstreamFault('unavailable')
-      const known = entries
-        .get(origin)
-        ?.find((entry) => entry.connectMs === options.connectMs && entry.ca === options.ca)
+      const known = entries.get(origin)?.find((entry) => sameOptions(entry, options))
       const { calls, streams } = known ?? open(origin, options)
       return isStream ? streams : calls
+    },
+    retain(used) {
+      for (const origin of [...entries.keys()]) {
+        const kept = used.filter(({ url }) => url.origin === origin).map(({ options }) => options)
+        void retireAllBut(origin, kept)
+      }
     },
     retire,
     async close() {
       closed = true
-      for (const origin of entries.keys()) void retire(origin)
+      for (const origin of [...entries.keys()]) void retire(origin)
       await Promise.all(draining)
     },
   }
 }
+
+const sameOptions = (a: ConnectOptions, b: ConnectOptions) => a.connectMs === b.connectMs && a.ca === b.ca
 
 /**
  * Unbounded: a bounded pool would fill up with POSTs answered by long event streams and starve the rest.

@@ -13,6 +13,7 @@ export function parties(server: UpstreamServer): { as: oauth.AuthorizationServer
       issuer,
       authorization_endpoint: server.authorizationEndpoint,
       token_endpoint: server.tokenEndpoint,
+      authorization_response_iss_parameter_supported: server.issParameterSupported,
     },
     client: { client_id: server.clientId },
   }

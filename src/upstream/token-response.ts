@@ -19,12 +19,8 @@ export function normaliseTokenAnswer({ status, headers, body }: RawTokenAnswer):
 }
 
 function judged(status: number, body: Buffer): Response {
-  const members = parseMembers(
-    body
-      .toString('utf8')
-      .replace(/^\uFEFF/, '')
-      .trim(),
-  )
+  // A byte order mark is white space to `trim`.
+  const members = parseMembers(body.toString('utf8').trim())
   if (members === undefined)
     return answer(failureStatus(status), {
       error: status >= 500 && status <= 599 ? 'server_error' : 'invalid_response',

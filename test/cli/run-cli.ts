@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-const entry = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
-const tsx = import.meta.resolve('tsx')
+export const entry = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
+export const tsx = import.meta.resolve('tsx')
 
 export interface Outcome {
   readonly code: number | null

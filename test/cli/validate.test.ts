@@ -1,9 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { suite } from '../support/suite.ts'
-import { runCli } from './run-cli.ts'
+import { entry, runCli, tsx } from './run-cli.ts'
 
 const test = suite('cli/validate')
 
@@ -94,6 +105,121 @@ test('--config and MCP_GATEWAY_CONFIG name the file', async () => {
   ])
   assert.match(flag?.stdout ?? '', 'bad.yaml: 1 error')
   assert.match(variable?.stdout ?? '', 'bad.yaml: 1 error')
+})
+
+test('--strict makes a failure of a warning', async () => {
+  const env = { API_KEY: 'x' }
+  const [strict, good] = await Promise.all([
+    validate(['--strict', '--require-env', 'warns.yaml'], env),
+    validate(['--strict', '--require-env', 'gateways.yaml'], env),
+  ])
+  assert.is(strict?.code, 1)
+  assert.match(strict?.stdout ?? '', 'warns.yaml: ok, 3 routes, 1 warning\n')
+  assert.is(good?.code, 0)
+})
+
+test('--format chooses the report; an unknown one is wrong usage', async () => {
+  const [json, sarif, wrong] = await Promise.all([
+    validate(['--format', 'json', 'bad.yaml', 'gone.yaml']),
+    validate(['--format=sarif', 'gateways.yaml']),
+    validate(['--format', 'jsn']),
+  ])
+  const report = JSON.parse(json?.stdout ?? '')
+  assert.is(json?.code, 3)
+  assert.is(report.problems[0].rule, 'schema/discriminator')
+  assert.is(report.files[1].unreadable, 'cannot read gone.yaml: no such file')
+  assert.is(sarif?.code, 0)
+  assert.equal(JSON.parse(sarif?.stdout ?? '').runs[0].results, [])
+  assert.is(wrong?.code, 2)
+  assert.match(wrong?.stderr ?? '', 'Did you mean "json"?')
+})
+
+test('in GitHub Actions problems become annotations, unless another format is asked for', async () => {
+  const env = { GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: join(folder, '..') }
+  const [annotated, asked] = await Promise.all([
+    validate(['bad.yaml'], env),
+    validate(['bad.yaml', '--format', 'line'], env),
+  ])
+  const path = join(folder, 'bad.yaml').split('/').at(-2)
+  assert.match(annotated?.stdout ?? '', `::error file=${path}/bad.yaml,line=4,col=49,`)
+  assert.is(annotated?.code, 1)
+  assert.match(asked?.stdout ?? '', /^bad\.yaml:4:49: error: /)
+})
+
+test('--fix corrects the file, keeps its mode and its link, and says what it did', async () => {
+  const real = join(folder, 'real.yaml')
+  const link = join(folder, 'link.yaml')
+  writeFileSync(real, `# mine\n${BAD}# end`)
+  chmodSync(real, 0o640)
+  symlinkSync('real.yaml', link)
+  const { code, stdout, stderr } = await validate(['--fix', 'link.yaml'])
+  assert.is(code, 0)
+  assert.is(stderr, '')
+  assert.match(stdout, 'link.yaml:5:49  fixed  routes.a.auth: write none  [schema/discriminator]\n')
+  assert.match(stdout, 'link.yaml: ok, 3 routes\n')
+  assert.is(readFileSync(real, 'utf8'), `# mine\n${GOOD}# end`)
+  assert.is(statSync(real).mode & 0o777, 0o640)
+  assert.ok(lstatSync(link).isSymbolicLink())
+  assert.equal(
+    readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+    [],
+  )
+})
+
+test('--fix leaves a file alone that has nothing to fix or is not UTF-8', async () => {
+  const file = join(folder, 'latin.yaml')
+  const bytes = Buffer.from(`# caf\u00e9\n${BAD}`, 'latin1')
+  writeFileSync(file, bytes)
+  const before = statSync(join(folder, 'gateways.yaml'), { bigint: true })
+  const [good, latin] = await Promise.all([validate(['--fix']), validate(['--fix', 'latin.yaml'])])
+  assert.is(good?.code, 0)
+  assert.is(statSync(join(folder, 'gateways.yaml'), { bigint: true }).ctimeNs, before.ctimeNs)
+  assert.is(latin?.code, 3)
+  assert.match(latin?.stderr ?? '', 'nothing was written')
+  assert.ok(readFileSync(file).equals(bytes))
+})
+
+test('--fix with a machine format tells what it did on stderr', async () => {
+  writeFileSync(join(folder, 'machine.yaml'), BAD)
+  const { stdout, stderr } = await validate(['--fix', '--format', 'json', 'machine.yaml'])
+  assert.equal(JSON.parse(stdout).problems, [])
+  assert.match(stderr, 'fixed  routes.a.auth: write none')
+})
+
+test('--fix and --watch need files', async () => {
+  const [fix, watch] = await Promise.all([validate(['--fix', '-'], {}, BAD), validate(['--watch', '-'])])
+  assert.is(fix?.code, 2)
+  assert.match(fix?.stderr ?? '', '--fix edits files')
+  assert.is(watch?.code, 2)
+})
+
+test('--watch checks again when a file changes, and ends with the last result', async () => {
+  const file = join(folder, 'watched.yaml')
+  writeFileSync(file, GOOD)
+  const args = ['--import', tsx, entry, 'validate', '--watch', '--format', 'line', 'watched.yaml']
+  const child = spawn(process.execPath, args, { cwd: folder, env: { PATH: process.env.PATH ?? '' } })
+  let shown = ''
+  const seen = (text: string) =>
+    new Promise<void>((resolve) => {
+      const look = () => shown.includes(text) && resolve()
+      child.stdout.on('data', look)
+      child.stderr.on('data', look)
+      look()
+    })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      shown += text
+    })
+  }
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
+  await seen('watching')
+  rmSync(file)
+  await seen('cannot read watched.yaml: no such file')
+  writeFileSync(file, BAD)
+  await seen('watched.yaml:4:49: error:')
+  assert.match(shown, /──── \d\d:\d\d:\d\d ────/)
+  child.kill('SIGINT')
+  assert.is(await closed, 1)
 })
 
 test.run()

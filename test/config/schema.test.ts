@@ -50,6 +50,13 @@ test('every object is closed', () => {
   }
 })
 
+test("no shared shape has a description where a setting has its own: editors show the shape's", () => {
+  const doubled = [...refsIn(bundle)].filter(
+    ({ $ref = '', description }) => description && bundle.$defs?.[$ref.slice('#/$defs/'.length)]?.description,
+  )
+  assert.equal(doubled, [])
+})
+
 test('every secret demands a reference', () => {
   const secrets = places.filter(({ node }) => node['x-secret'])
   assert.ok(secrets.length >= 5)
@@ -87,6 +94,12 @@ function strictAjv() {
   const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allowUnionTypes: true })
   ajv.addVocabulary(ANNOTATIONS)
   return ajv
+}
+
+function* refsIn(value: unknown): Iterable<SchemaNode> {
+  if (typeof value !== 'object' || value === null) return
+  if ('$ref' in value) yield value as SchemaNode
+  for (const inner of Object.values(value)) yield* refsIn(inner)
 }
 
 /** Something that stands for one value: a scalar, a word, a list or free map of scalars. */

@@ -8,10 +8,16 @@ import { challengeOf, mcpRequest } from './oauth-client.ts'
 
 const test = suite('flow/discovery')
 
-async function gatewayWith({ after }: TestContext, names: readonly string[], more = ''): Promise<TestGateway> {
+async function gatewayWith(
+  { after }: TestContext,
+  names: readonly string[],
+  more = '',
+): Promise<TestGateway> {
   const server = await startMcpServer()
   after(() => server.close())
-  const gateway = await startGateway({ yaml: document(...names.map((name) => openRoute(name, server))) + more })
+  const gateway = await startGateway({
+    yaml: document(...names.map((name) => openRoute(name, server))) + more,
+  })
   after(() => gateway.close())
   return gateway
 }
@@ -36,13 +42,18 @@ test('the challenge of a route leads to its document, that to the server, and th
   assert.is(status, 401)
   assert.equal(parameters, { scope: 'mcp:b', resource_metadata: `${gateway.url}${RESOURCE}/b` })
   const resource = await find(gateway, `${RESOURCE}/b`)
-  assert.equal([resource.status, resource.body.resource, resource.body.authorization_servers], [200, `${gateway.url}/b`, [gateway.url]])
+  assert.equal(
+    [resource.status, resource.body.resource, resource.body.authorization_servers],
+    [200, `${gateway.url}/b`, [gateway.url]],
+  )
   const server = await find(gateway, SERVER)
   assert.is(server.body.issuer, gateway.url, 'byte for byte what the other document calls it (spec-D8)')
   for (const member of ['authorization_endpoint', 'token_endpoint', 'registration_endpoint']) {
     const endpoint = String(server.body[member])
     assert.ok(endpoint.startsWith(`${gateway.url}/`), member)
-    const { status: reached } = await fetch(endpoint, { method: member === 'authorization_endpoint' ? 'GET' : 'POST' })
+    const { status: reached } = await fetch(endpoint, {
+      method: member === 'authorization_endpoint' ? 'GET' : 'POST',
+    })
     assert.ok(reached === 400 || reached === 401, `${member} is there: ${reached}`)
   }
 })
@@ -59,7 +70,9 @@ test('with one route the document at the root is that route’s; with several it
 test('a path of several segments is found under all of them', async (context) => {
   const server = await startMcpServer()
   context.after(() => server.close())
-  const gateway = await startGateway({ yaml: document(openRoute('deep', server, '    path: /team/deep/mcp\n')) })
+  const gateway = await startGateway({
+    yaml: document(openRoute('deep', server, '    path: /team/deep/mcp\n')),
+  })
   context.after(() => gateway.close())
   assert.is((await find(gateway, `${RESOURCE}/team/deep/mcp`)).body.resource, `${gateway.url}/team/deep/mcp`)
   assert.is((await find(gateway, `${RESOURCE}/team/deep`)).status, 404)
@@ -99,7 +112,11 @@ test('spec-D12: every other probe is answered 404 in JSON, so that clients go on
     assert.match(type, /^application\/json/, path)
     assert.is(body.error, 'not_found', path)
   }
-  assert.is((await find(gateway, SERVER, { method: 'POST' })).status, 404, 'documents are read, not posted to')
+  assert.is(
+    (await find(gateway, SERVER, { method: 'POST' })).status,
+    404,
+    'documents are read, not posted to',
+  )
 })
 
 test('without registration the server has no endpoint for it, and says so to whom tries', async (context) => {
@@ -114,13 +131,18 @@ test('without registration the server has no endpoint for it, and says so to who
 test('public_url is what everything is called, whatever address was asked', async (context) => {
   const server = await startMcpServer()
   context.after(() => server.close())
-  const yaml = document(openRoute('a', server)).replace('port: 0', 'port: 0, public_url: "https://gw.example"')
+  const yaml = document(openRoute('a', server)).replace(
+    'port: 0',
+    'port: 0, public_url: "https://gw.example"',
+  )
   const gateway = await startGateway({ yaml })
   context.after(() => gateway.close())
   const origin = `http://127.0.0.1:${gateway.app.port}`
   const { parameters } = await challengeOf(await mcpRequest(`${origin}/a`, undefined))
   assert.is(parameters.resource_metadata, `https://gw.example${RESOURCE}/a`)
-  const documents = await Promise.all([RESOURCE, `${RESOURCE}/a`, SERVER].map(async (path) => (await fetch(origin + path)).text()))
+  const documents = await Promise.all(
+    [RESOURCE, `${RESOURCE}/a`, SERVER].map(async (path) => (await fetch(origin + path)).text()),
+  )
   for (const text of documents) assert.not.match(text, /127\.0\.0\.1|localhost/)
 })
 

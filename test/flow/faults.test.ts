@@ -19,7 +19,10 @@ const route = (name: string, upstream: string, more = '') => `
     auth: none
 ${more}`
 
-async function gatewayTo({ after }: TestContext, yaml: string): Promise<{ gateway: TestGateway; token: string }> {
+async function gatewayTo(
+  { after }: TestContext,
+  yaml: string,
+): Promise<{ gateway: TestGateway; token: string }> {
   const gateway = await startGateway({ yaml })
   after(() => gateway.close())
   return { gateway, token: await tokenFor(gateway, 'tools') }
@@ -54,7 +57,10 @@ async function freePort(): Promise<number> {
 }
 
 test('spec-P6: an upstream that is down: 502 at once, a JSON-RPC error that carries the id of the request', async (context) => {
-  const { gateway, token } = await gatewayTo(context, document(route('tools', `http://127.0.0.1:${await freePort()}/mcp`)))
+  const { gateway, token } = await gatewayTo(
+    context,
+    document(route('tools', `http://127.0.0.1:${await freePort()}/mcp`)),
+  )
   for (const id of ['text-id', 7]) {
     const answer = await mcpRequest(`${gateway.url}/tools`, token, { message: { ...HELLO, id } })
     assert.is(answer.status, 502)
@@ -140,7 +146,10 @@ test('a method that MCP does not use: 405 with those that it does', async (conte
   context.after(() => server.close())
   const { gateway, token } = await gatewayTo(context, document(openRoute('tools', server)))
   for (const method of ['PUT', 'PATCH', 'OPTIONS']) {
-    const answer = await fetch(`${gateway.url}/tools`, { method, headers: { authorization: `Bearer ${token}` } })
+    const answer = await fetch(`${gateway.url}/tools`, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+    })
     assert.is(answer.status, 405, method)
     assert.is(answer.headers.get('allow'), 'POST, GET, DELETE', method)
     assert.is((await rpcError(answer)).error.code, -32600, method)
@@ -183,7 +192,12 @@ test('a client that leaves while its answer streams: the upstream hears of it', 
   const { gateway, token } = await gatewayTo(context, document(openRoute('tools', server)))
   const { port } = new URL(gateway.url)
   const socket = connect(Number(port), '127.0.0.1')
-  const head = ['GET /tools HTTP/1.1', `Host: localhost:${port}`, `Authorization: Bearer ${token}`, 'Accept: text/event-stream']
+  const head = [
+    'GET /tools HTTP/1.1',
+    `Host: localhost:${port}`,
+    `Authorization: Bearer ${token}`,
+    'Accept: text/event-stream',
+  ]
   const opened = await mcpRequest(`${gateway.url}/tools`, token)
   socket.write([...head, `Mcp-Session-Id: ${opened.headers.get('mcp-session-id')}`, '', ''].join('\r\n'))
   const stream = await server.recorder.arrival('GET /mcp')

@@ -11,6 +11,8 @@ export interface TokenAnswer {
 export interface OAuthClient {
   id: string
   redirectUri: string
+  /** Whose challenge every authorization request of this client carries. */
+  verifier: string
   /** A good authorization request; a parameter set to undefined is left out. */
   authorizeUrl(change?: Record<string, string | undefined>): string
   /** A browser that stops at this client's redirect URI. */
@@ -20,7 +22,8 @@ export interface OAuthClient {
   /** Goes all the way, as this person. */
   signIn(browser: Browser, person: Person, change?: Record<string, string | undefined>): Promise<SignIn>
   token(fields: Record<string, string>): Promise<TokenAnswer>
-  redeem(callback: URL): Promise<TokenAnswer>
+  /** With the redirect URI that the request had, if it was another than the first. */
+  redeem(callback: URL, redirectUri?: string): Promise<TokenAnswer>
 }
 
 export async function registerClient(
@@ -71,17 +74,18 @@ function handMade(gatewayUrl: string, id: string, redirectUri: string): OAuthCli
   return {
     id,
     redirectUri,
+    verifier,
     authorizeUrl,
     browser: () => new Browser({ stopAt: [redirectUri] }),
     open: (browser, change) => browser.goto(authorizeUrl(change)),
     signIn: (browser, person, change) => signIn(browser, authorizeUrl(change), person),
     token,
-    redeem: (callback) =>
+    redeem: (callback, sentRedirectUri = redirectUri) =>
       token({
         grant_type: 'authorization_code',
         code: callback.searchParams.get('code') ?? '',
         code_verifier: verifier,
-        redirect_uri: redirectUri,
+        redirect_uri: sentRedirectUri,
       }),
   }
 }

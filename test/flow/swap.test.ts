@@ -192,7 +192,7 @@ test('a route that is taken out is gone at once, and its clients are not told ap
 }) => {
   const server = await startMcpServer()
   after(() => server.close())
-  const both = document(openRoute('a', server), openRoute('b', server))
+  const both = document(openRoute('b', server), openRoute('a', server))
   const gateway = await startGateway({ yaml: both, watch: true })
   after(() => gateway.close())
   const session = await connectV1(`${gateway.url}/b`, { person: USER })

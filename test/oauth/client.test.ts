@@ -100,4 +100,49 @@ test('a client is known by what it registered, under this issuer only', () => {
   assert.is(findClient('https://client.example/metadata.json', directory, sealer), undefined)
 })
 
+const known = {
+  issuer: ISSUER,
+  staticClients: new Map([
+    ['cli', { redirect_uris: ['http://localhost/cb'], introspect: false }],
+    ['backend', { client_secret: 's3cret', client_name: 'Back end', redirect_uris: [], introspect: true }],
+  ]),
+}
+const authenticateKnown = (
+  authorization: string | undefined,
+  fields: Record<string, string> = {},
+): string => {
+  try {
+    const parameters = parseParameters(new URLSearchParams(fields).toString())
+    return authenticateClient(authorization, parameters, known, sealer).id
+  } catch (error) {
+    if (error instanceof OAuthError) return error.code
+    throw error
+  }
+}
+
+test('a client that the configuration knows: with its secret either way, without one not at all', () => {
+  assert.is(authenticateKnown(undefined, { client_id: 'cli' }), 'cli')
+  assert.is(authenticateKnown(basicHeader('backend', 's3cret')), 'backend')
+  assert.is(authenticateKnown(undefined, { client_id: 'backend', client_secret: 's3cret' }), 'backend')
+  const refused: [name: string, authorization: string | undefined, fields: Record<string, string>][] = [
+    ['no secret where there is one', undefined, { client_id: 'backend' }],
+    ['an empty secret', basicHeader('backend', ''), {}],
+    ['a wrong secret', basicHeader('backend', 's3cret2'), {}],
+    ['a secret where there is none', basicHeader('cli', 's3cret'), {}],
+    ['an empty secret where there is none', basicHeader('cli', ''), {}],
+    ['a name that every object has', undefined, { client_id: 'constructor' }],
+  ]
+  for (const [name, authorization, fields] of refused) {
+    assert.is(authenticateKnown(authorization, fields), 'invalid_client', name)
+  }
+})
+
+test('what the configuration says of a client is what the gateway knows of it', () => {
+  const cli = findClient('cli', known, sealer)
+  assert.equal([cli?.name, cli?.redirectUris, cli?.introspectsAll], ['cli', ['http://localhost/cb'], false])
+  const backend = findClient('backend', known, sealer)
+  assert.equal([backend?.name, backend?.introspectsAll], ['Back end', true])
+  assert.is(findClient(open.id, known, sealer)?.introspectsAll, false, 'nobody registers that trust')
+})
+
 test.run()

@@ -150,6 +150,22 @@ test('a private-use scheme is good only while it is on the list', () => {
   assert.is(checkRegistrable('vscode://x/cb', ['vscode']), 'vscode://x/cb')
 })
 
+test('a scheme that a browser handles itself is never one, whatever the list says', () => {
+  for (const uri of [
+    'http://a.example/cb',
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'file:///etc/passwd',
+    'ws://a/',
+  ]) {
+    assert.throws(
+      () => checkRegistrable(uri, [uri.split(':')[0] ?? '']),
+      /nor a scheme this gateway allows/,
+      uri,
+    )
+  }
+})
+
 const registered = [
   'https://a.example/cb',
   'http://localhost:3118/callback',

@@ -34,6 +34,10 @@ test('everything else does', () => {
   for (const other of others) assert.not.ok(sameResource(other, ROUTE), other)
 })
 
+test('a slash at the end of a query is part of it', () => {
+  assert.not.ok(sameResource(`${ROUTE}?a=/`, `${ROUTE}?a=`))
+})
+
 test('no resource at all: fragments, user information, other schemes, relative references', () => {
   const refused = [
     `${ROUTE}#`,

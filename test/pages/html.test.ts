@@ -49,6 +49,7 @@ test('sec-R6: direction overrides, control characters and line breaks are taken 
     'Claude\u0000\u001B[31m\u007F\u009B': 'Claude[31m',
     'Claude\r\nSet-Cookie: a': 'ClaudeSet-Cookie: a',
     'a\u2028b\u2029c': 'abc',
+    'Cla\uFFF9ude\uFFFB': 'Claude',
     'Claude\uD800': 'Claude',
     'Claude\uE000\u{F0000}': 'Claude',
     'Claude\u{E0041}': 'Claude',

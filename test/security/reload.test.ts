@@ -2,8 +2,7 @@
 // or what was removed is gone at the next request.
 import type { ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
-import type { Github } from '../support/github.ts'
-import { startGithub } from '../support/github.ts'
+import { type Github, startGithub } from '../support/github.ts'
 import { startMcpServer } from '../support/mcp-server.ts'
 import type { Page } from '../support/page.ts'
 import type { Sink } from '../support/sink.ts'
@@ -92,6 +91,24 @@ test('sec-H4: whatever is swapped under a route, no credential from before goes 
   assert.is((await client.refresh(tokens.refresh)).status, 200)
   assert.is(world.github.tokens().length, 1, 'nobody had to sign in again')
   await stillWorks(world)
+})
+
+test('sec-H4: a token goes to no other host, even where the resource it was asked for stays the same', async (context) => {
+  const sameResource = (github: Github) =>
+    yaml(github).replace('scope: repo', 'resource: none\n      scope: repo')
+  const world = await startWorld(context, { yaml: sameResource })
+  const { client, tokens } = await connect(world)
+  const swapped = sameResource(world.github).replace(
+    `upstream: ${world.github.mcpUrl}`,
+    `upstream: ${world.evil.url}mcp`,
+  )
+  await withoutUpstream(world, async () => {
+    await reload(world, swapped)
+    await assertSignedOut(world, client, tokens, 'the host alone')
+  })
+  world.evil.assertUntouched()
+  await reload(world, sameResource(world.github))
+  assert.is(await callTool(world.mcpUrl, tokens.access, 'whoami'), 'octocat')
 })
 
 test('sec-H4: a flow that waits at the upstream during such an edit is not finished', async (context) => {

@@ -62,8 +62,8 @@ async function startTapped(context: Context) {
 /** What was secret in the run, by where it may be told to a client. */
 interface Secrets {
   nowhere: Record<string, string>
-  /** In the answer of exactly one connection, in a place that this matches. */
-  once: Record<string, [secret: string, place: RegExp]>
+  /** Only where what stands before it matches this. */
+  inPlace: Record<string, [secret: string, place: RegExp]>
   /** In the pages that carry them to send them back. */
   inForms: Record<string, string>
 }
@@ -77,14 +77,14 @@ async function everything(world: World): Promise<Secrets> {
       ...PASSWORD_HASHES,
       ...KEYS,
     },
-    once: {},
+    inPlace: {},
     inForms: {},
   }
   const resource = world.mcpUrl
   for (const method of ['none', 'client_secret_basic', 'client_secret_post'] as const) {
     const client = await Client.register(world.url, { token_endpoint_auth_method: method })
     if (client.secret !== undefined)
-      secrets.once[`the secret of ${method}`] = [client.secret, /"client_secret":"$/]
+      secrets.inPlace[`the secret of ${method}`] = [client.secret, /"client_secret":"$/]
     const browser = doorstepBrowser(world)
     const { trip, page } = await openConsent(browser, client, { resource, state: STATE + method })
     const refused = await browser.submit(page.form(), { username: VICTIM.username, password: WRONG_PASSWORD })
@@ -103,9 +103,9 @@ async function everything(world: World): Promise<Secrets> {
     await refusals(world, client, code)
     await deny(browser, (await openConsent(browser, client, { resource })).page)
     secrets.nowhere[`the verifier of ${method}`] = trip.verifier
-    secrets.once[`the code of ${method}`] = [code, /[?&]code=$/]
-    secrets.once[`the access token of ${method}`] = [first.access, /"access_token":"$/]
-    secrets.once[`the refresh token of ${method}`] = [first.refresh, /"refresh_token":"$/]
+    secrets.inPlace[`the code of ${method}`] = [code, /[?&]code=$/]
+    secrets.inPlace[`the access token of ${method}`] = [first.access, /"access_token":"$/]
+    secrets.inPlace[`the refresh token of ${method}`] = [first.refresh, /"refresh_token":"$/]
     Object.assign(secrets.inForms, formSecrets(method, [page, refused]))
   }
   await otherRoutes(world)
@@ -211,15 +211,15 @@ function assertAbsent(text: string, secrets: Record<string, string>, where: stri
   }
 }
 
-const flat = (once: Secrets['once']) =>
-  Object.fromEntries(Object.entries(once).map(([name, [secret]]) => [name, secret]))
+const flat = (inPlace: Secrets['inPlace']) =>
+  Object.fromEntries(Object.entries(inPlace).map(([name, [secret]]) => [name, secret]))
 
 test('sec-O1, sec-R7, sec-S1: secrets are in no log, no file, and no answer but their own', async (context) => {
   const { tap, world, server } = await startTapped(context)
   const written = captureOutput(context)
-  const { nowhere, once, inForms } = await everything(world)
+  const { nowhere, inPlace, inForms } = await everything(world)
   const cookies = cookiesIn(tap.heard().join('\n'))
-  assert.ok(Object.keys(nowhere).length > 15 && Object.keys(once).length >= 11 && cookies.length > 5)
+  assert.ok(Object.keys(nowhere).length > 15 && Object.keys(inPlace).length >= 11 && cookies.length > 5)
   assert.ok(
     server.recorder.saw(KEYS.HEADER_KEY) &&
       server.recorder.saw(KEYS.QUERY_KEY) &&
@@ -230,7 +230,7 @@ test('sec-O1, sec-R7, sec-S1: secrets are in no log, no file, and no answer but 
   assert.ok(world.gateway.log.length > 50)
   const all = {
     ...nowhere,
-    ...flat(once),
+    ...flat(inPlace),
     ...inForms,
     state: STATE,
     ...Object.fromEntries(cookies.map((cookie, index) => [`cookie ${index}`, cookie])),
@@ -239,7 +239,7 @@ test('sec-O1, sec-R7, sec-S1: secrets are in no log, no file, and no answer but 
   assertAbsent(written(), all, 'the output')
 
   for (const answer of tap.heard()) assertAbsent(answer, nowhere, 'an answer')
-  for (const [name, [secret, place]] of Object.entries(once)) {
+  for (const [name, [secret, place]] of Object.entries(inPlace)) {
     for (const answer of tap.heard()) {
       for (const before of answer.split(secret).slice(0, -1))
         assert.match(before.slice(-40), place, `${name} stands where it should not`)

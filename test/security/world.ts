@@ -9,7 +9,17 @@ import { decide, type Person, signIn } from '../support/person.ts'
 import { type Sink, startSink } from '../support/sink.ts'
 import type { TestContext } from '../support/suite.ts'
 import { document, githubEnv, githubRoute } from '../support/yaml.ts'
-import { Client, callTool, type Form, type Tokens, type Trip, tokensOf } from './client.ts'
+import {
+  type Answer,
+  Client,
+  callMcp,
+  callTool,
+  type Form,
+  send,
+  type Tokens,
+  type Trip,
+  tokensOf,
+} from './client.ts'
 
 export const VICTIM = { username: 'victim', password: 'victim password' } as const
 export const ATTACKER = { username: 'attacker', password: 'attacker password' } as const
@@ -127,6 +137,16 @@ export function deny(browser: Browser, page: Page): Promise<Page> {
   return browser.submit(page.form(), {}, { button: 'Deny' })
 }
 
+/**
+ * The same request so many times, as nearly at once as one process can: on connections that are open already, or
+ * they would arrive one by one.
+ */
+export async function atOnce<T>({ url }: World, count: number, request: () => Promise<T>): Promise<T[]> {
+  const times = Array.from({ length: count })
+  await Promise.all(times.map(() => send(`${url}/.well-known/oauth-authorization-server`)))
+  return Promise.all(times.map(request))
+}
+
 /** A good sign-in from the start, to the first tool call: no attack may have broken it. */
 export async function stillWorks({ url, mcpUrl, github }: World): Promise<void> {
   const client = await Client.register(url)
@@ -158,4 +178,41 @@ export function assertErrorPage(page: Page, statuses: readonly number[] = [400])
   assert.is(page.headers.refresh, undefined)
   assert.match(String(page.headers['content-type']), /^text\/html/)
   assert.equal(page.root.querySelectorAll('form, a, meta[http-equiv]').length, 0)
+}
+
+/** Goes on to the upstream, as the browser would have without stopping, and comes back with its answer. */
+export async function upstreamAnswer(world: World, door: Page): Promise<URL> {
+  const { headers } = await send(door.sentTo ?? '')
+  const answer = new URL(headers.get('location') ?? '')
+  assert.is(answer.origin, world.url)
+  return answer
+}
+
+/** What this browser sends to the gateway, for requests that no browser makes. */
+export const cookiesOf = (browser: Browser, url: URL | string) =>
+  browser.cookies.header({ url: new URL(url), method: 'GET', crossSite: false }) ?? ''
+
+export const twoRoutes = (github: World['github']) =>
+  document(githubRoute('a', github), githubRoute('b', github)) + TWO_USERS
+
+export function assertRefused(answer: Answer, error: string, label = '') {
+  assert.equal(
+    [label, answer.status, answer.body.error],
+    [label, error === 'invalid_client' ? 401 : 400, error],
+  )
+  assert.is(answer.body.access_token, undefined)
+  assert.is(answer.body.refresh_token, undefined)
+}
+
+/** The gateway takes the token, and the request reaches the upstream. */
+export async function assertAccess(world: World, access: string, url = world.mcpUrl) {
+  assert.is(await callTool(url, access, 'whoami'), world.github.knobs.login)
+}
+
+export async function assertNoAccess(world: World, access: string, url = world.mcpUrl) {
+  const before = world.github.recorder.count('/mcp/')
+  const answer = await callMcp(url, access)
+  assert.is(answer.status, 401)
+  assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer error="invalid_token"/)
+  assert.is(world.github.recorder.count('/mcp/'), before)
 }

@@ -3,10 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, startApp } from '../../src/app.ts'
-import { ConfigError } from '../../src/config/problem.ts'
 import type { LogDetail } from '../../src/errors.ts'
 import type { Log } from '../../src/ops/log.ts'
-import { type Watcher, watchFile } from '../../src/watch.ts'
+import { type Follower, followFile } from '../../src/reload/follow.ts'
 
 export interface LogLine {
   readonly level: keyof Log
@@ -16,6 +15,7 @@ export interface LogLine {
 
 export interface TestGateway {
   readonly app: App
+  readonly follower: Follower
   readonly url: string
   readonly folder: string
   readonly file: string
@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly watch?: boolean
   readonly now?: () => number
+  /** Puts further files beside the configuration. */
+  readonly prepare?: (folder: string) => Promise<unknown>
 }
 
 /** The user of every test gateway that names no login. */
@@ -42,10 +44,12 @@ export async function startGateway({
   env = {},
   watch = false,
   now,
+  prepare,
 }: GatewayOptions): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-test-'))
   const file = join(folder, 'gateways.yaml')
   await writeFile(file, yaml)
+  await prepare?.(folder)
   const recorded = recordingLog()
   const app = await startApp({
     source: { name: 'gateways.yaml', folder, text: yaml },
@@ -54,9 +58,10 @@ export async function startGateway({
     log: recorded.log,
     ...(now && { now }),
   })
-  const watcher = watch ? follow(app, file, yaml, recorded.log) : undefined
+  const follower = followFile({ file, app, log: recorded.log, watch })
   return {
     app,
+    follower,
     url: app.publicUrl,
     folder,
     file,
@@ -64,27 +69,11 @@ export async function startGateway({
     write: (text) => writeFile(file, text),
     logged: recorded.logged,
     async close() {
-      await watcher?.close()
+      await follower.close()
       await app.close()
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-function follow(app: App, file: string, initialText: string, log: Log): Watcher {
-  return watchFile({
-    file,
-    initialText,
-    log,
-    onText: (text) =>
-      app.reload(text).then(
-        ({ generation }) => log.info('reloaded', { generation }),
-        (error: unknown) =>
-          log.error('reload refused', {
-            reason: error instanceof ConfigError ? error.message : String(error),
-          }),
-      ),
-  })
 }
 
 function recordingLog() {

@@ -70,6 +70,30 @@ test('a retired origin lets its streams run on, closes what is idle, and opens a
   await retirement
 })
 
+test('what is retained keeps its connections; other options of the same origin, and other origins, are retired', async (context) => {
+  const [kept, gone] = [await upstreamOf(context), await upstreamOf(context)]
+  const pools = createPools()
+  context.after(() => pools.close())
+  const options = { connectMs: 1_000 }
+  const send = async ({ url }: { url: URL }, connect = options) => {
+    const { body } = await pools
+      .dispatcher(url, connect, false)
+      .request({ origin: url.origin, path: url.pathname, method: 'POST', body: '{}' })
+    await body.text()
+  }
+  await send(kept)
+  await send(kept, { connectMs: 2_000 })
+  await send(gone)
+  const socketOf = ({ sockets, connections }: typeof kept, index: number) =>
+    [...sockets].find((socket) => socket.remotePort === connections[index]?.port)
+  const closed = [socketOf(kept, 1), socketOf(gone, 0)].map((socket) => socket && closing(socket))
+  pools.retain([{ url: kept.url, options }])
+  assert.is(closed.filter(Boolean).length, 2)
+  await Promise.all(closed)
+  await send(kept)
+  assert.is(kept.connections[2]?.port, kept.connections[0]?.port)
+})
+
 test('retiring an unknown origin, or another one, harms nobody', async (context) => {
   const upstream = await upstreamOf(context)
   const pools = createPools()

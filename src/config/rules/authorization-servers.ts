@@ -1,7 +1,8 @@
 // Rules about upstream authorization servers: references, callbacks, client authentication.
 
 import { childPointer } from '../pointer.ts'
-import { didYouMean } from '../suggest.ts'
+import { replaceBy } from '../scalar.ts'
+import { didYouMean, onlyClosest } from '../suggest.ts'
 import { authorizationCodeRoutes, type Facts, isPlainHttp, type Rule, serversOf } from './rule.ts'
 
 const unknownServer: Rule = {
@@ -9,11 +10,13 @@ const unknownServer: Rule = {
   severity: 'error',
   *check(facts) {
     const names = facts.names('/authorization_servers')
+    const known = new Set(names)
     for (const { pointer, auth } of authorizationCodeRoutes(facts)) {
       const name = auth.authorization_server
-      if (typeof name !== 'string' || names.includes(name)) continue
+      if (typeof name !== 'string' || known.has(name)) continue
       const hint = didYouMean(name, names) ?? 'Add it under authorization_servers.'
-      yield { pointer, message: `there is no authorization server "${name}"`, hint }
+      const message = `there is no authorization server "${name}"`
+      yield { pointer, message, hint, ...replaceBy(onlyClosest(name, names)) }
     }
   },
 }
@@ -66,6 +69,8 @@ function callbacksOf(
   return [...written, ...discovered]
 }
 
+const LOCATION = ['issuer', 'authorization_endpoint', 'token_endpoint']
+
 /** Endpoints come as a pair and with a client; without them an issuer is needed to look them up at. */
 const incomplete: Rule = {
   id: 'authorization-server/incomplete',
@@ -74,6 +79,7 @@ const incomplete: Rule = {
     for (const { pointer } of serversOf(facts)) {
       // As written: what the schema refused is a mistake of its own, not an absence.
       const written = new Set(facts.names(pointer))
+      if (written.has('preset') && !LOCATION.some((name) => written.has(name))) continue
       const complete = ['authorization_endpoint', 'token_endpoint', 'client_id'].every((name) =>
         written.has(name),
       )
@@ -150,25 +156,33 @@ const issuerShape: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
-      if (!server.issuer?.includes('?') || !facts.known(`${pointer}/issuer`)) continue
-      yield {
-        pointer: `${pointer}/issuer`,
-        message: 'an issuer has no query (RFC 8414 §2)',
-        hint: 'Remove the ? and the rest.',
-      }
+      const wrong =
+        server.issuer !== undefined && facts.known(`${pointer}/issuer`) && issuerMistake(server.issuer)
+      if (wrong) yield { pointer: `${pointer}/issuer`, ...wrong }
     }
   },
 }
 
-const plainTokenEndpoint: Rule = {
+function issuerMistake(issuer: string) {
+  if (issuer.includes('?'))
+    return { message: 'an issuer has no query (RFC 8414 §2)', hint: 'Remove the ? and the rest.' }
+  // Whoever sits on the way could name endpoints of their own.
+  return isPlainHttp(issuer)
+    ? { message: 'an issuer off loopback is https (RFC 8414 §2)', hint: 'Use https.' }
+    : undefined
+}
+
+const plainEndpoints: Rule = {
   id: 'authorization-server/plain-http',
   severity: 'warning',
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
-      const at = `${pointer}/token_endpoint`
-      if (server.token_endpoint === undefined || !facts.known(at) || !isPlainHttp(server.token_endpoint))
-        continue
-      yield { pointer: at, message: 'codes and tokens cross the network unencrypted', hint: 'Use https.' }
+      for (const name of ['authorization_endpoint', 'token_endpoint'] as const) {
+        const at = `${pointer}/${name}`
+        const url = server[name]
+        if (url === undefined || !facts.known(at) || !isPlainHttp(url)) continue
+        yield { pointer: at, message: 'codes and tokens cross the network unencrypted', hint: 'Use https.' }
+      }
     }
   },
 }
@@ -181,5 +195,5 @@ export const authorizationServerRules = [
   secretAndMethod,
   authorizationParameters,
   issuerShape,
-  plainTokenEndpoint,
+  plainEndpoints,
 ]

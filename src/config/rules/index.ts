@@ -1,11 +1,13 @@
 // Everything a schema cannot say, as one table.
+import { exampleRules } from '../examples/rules.ts'
 import { isWithin } from '../pointer.ts'
 import type { Finding } from '../problem.ts'
 import { authorizationServerRules } from './authorization-servers.ts'
 import { clientRules } from './clients.ts'
 import { lifetimeRules } from './lifetimes.ts'
+import { presetRules } from './presets.ts'
 import { routeRules } from './routes.ts'
-import type { Facts, Rule } from './rule.ts'
+import type { Facts, Rule, Violation } from './rule.ts'
 import { serverRules } from './server.ts'
 import { upstreamRules } from './upstream.ts'
 
@@ -13,9 +15,11 @@ export const rules: readonly Rule[] = [
   ...serverRules,
   ...routeRules,
   ...authorizationServerRules,
+  ...presetRules,
   ...upstreamRules,
   ...clientRules,
   ...lifetimeRules,
+  ...exampleRules,
 ]
 
 export function checkRules(facts: Facts, discarded: readonly string[]): Finding[] {
@@ -24,6 +28,17 @@ export function checkRules(facts: Facts, discarded: readonly string[]): Finding[
   return rules
     .filter(({ needs = [] }) => needs.every(isWhole))
     .flatMap(({ id, severity, check }) =>
-      Array.from(check(facts), (found) => ({ rule: id, severity, ...found })),
+      firstOf(check(facts)).map((found) => ({ rule: id, severity, ...found })),
     )
+}
+
+/** Nobody reads more, and a file of thousands of mistakes must not take minutes. */
+const MAX_PER_RULE = 1000
+
+function firstOf(found: Iterable<Violation>): Violation[] {
+  const first: Violation[] = []
+  for (const violation of found) {
+    if (first.push(violation) === MAX_PER_RULE) break
+  }
+  return first
 }

@@ -1,4 +1,5 @@
 // Rules about the public paths of routes.
+import { replaceBy } from '../scalar.ts'
 import { type Rule, routesOf } from './rule.ts'
 
 /** First segments that are the gateway's own (docs: URLs). */
@@ -15,6 +16,8 @@ const RESERVED = new Set([
   '-',
 ])
 
+const TRAILING_SLASH = [/.\/$/, 'must not end with /'] as const
+
 /**
  * Why a path is not canonical. Proxies and clients rewrite such paths each in their own way, and a path that two of
  * them read differently is a way around `access`.
@@ -26,7 +29,7 @@ const SHAPES: readonly (readonly [test: RegExp, message: string])[] = [
   [/(^|\/)\.\.?(\/|$)/, 'must not contain . or .. segments'],
   [/[%;\\]/, 'must not contain %, ; or \\'],
   [/[^!$&'()*+,./0-9:=@A-Z_a-z~-]/, 'must not contain spaces or characters that URLs escape'],
-  [/.\/$/, 'must not end with /'],
+  TRAILING_SLASH,
 ]
 
 const pathShape: Rule = {
@@ -35,7 +38,13 @@ const pathShape: Rule = {
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
       const wrong = facts.known(`${pointer}/path`) && SHAPES.find(([test]) => test.test(route.path))
-      if (wrong) yield { pointer: `${pointer}/path`, message: wrong[1], hint: 'Write it as in /github/mcp.' }
+      if (!wrong) continue
+      yield {
+        pointer: `${pointer}/path`,
+        message: wrong[1],
+        hint: 'Write it as in /github/mcp.',
+        ...(wrong === TRAILING_SLASH ? replaceBy(route.path.replace(/\/+$/, '')) : {}),
+      }
     }
   },
 }
@@ -69,7 +78,8 @@ const pathDuplicate: Rule = {
   },
 }
 
-function isReserved(path: string): boolean {
+/** A first segment that is the gateway's own, or the root. */
+export function isReserved(path: string): boolean {
   const [, first = ''] = path.split('/')
   return path === '/' || RESERVED.has(first)
 }

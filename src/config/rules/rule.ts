@@ -25,7 +25,7 @@ export interface Rule {
   check(facts: Facts): Iterable<Violation>
 }
 
-export type Violation = Pick<Finding, 'pointer' | 'at' | 'message' | 'hint'>
+export type Violation = Pick<Finding, 'pointer' | 'at' | 'message' | 'hint' | 'fix'>
 
 export interface NamedRoute {
   readonly name: string

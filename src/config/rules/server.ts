@@ -1,6 +1,8 @@
 // Rules about where the gateway listens, how it is reached and how people sign in to it.
 
 import { isLoopbackHost } from '../../loopback.ts'
+import { mayUse } from '../../policy/access.ts'
+import { childPointer } from '../pointer.ts'
 import { didYouMean } from '../suggest.ts'
 import { type Facts, isPlainHttp, type NamedRoute, type Rule, routesOf } from './rule.ts'
 
@@ -120,9 +122,42 @@ const knownGroups: Rule = {
   },
 }
 
+/** The other way round: who is listed, and admitted nowhere. */
+const userWithoutRoute: Rule = {
+  id: 'access/user-without-route',
+  severity: 'warning',
+  needs: ['/login/users', '/routes', '/defaults'],
+  *check(facts) {
+    const routes = routesOf(facts)
+    const users = Object.entries(facts.config.login.users ?? {})
+    const names = new Set(users.map(([name]) => name))
+    const groups = new Set(users.flatMap(([, user]) => user.groups))
+    // A list that is not known may name anybody; one with a stranger in it is a mistake of its own.
+    const isSound = (route: NamedRoute) =>
+      facts.known(`${route.pointer}/access`) &&
+      namesIn(route, 'users').every(({ name, pointer }) => facts.known(pointer) && names.has(name)) &&
+      namesIn(route, 'groups').every(({ name, pointer }) => facts.known(pointer) && groups.has(name))
+    if (!routes.every(isSound)) return
+    // Most routes say the same.
+    const policies = [
+      ...new Map(routes.map(({ route: { access } }) => [JSON.stringify(access), access])).values(),
+    ]
+    for (const [name, { groups }] of users) {
+      if (policies.some((access) => mayUse(access, { name, groups }))) continue
+      yield {
+        pointer: childPointer('/login/users', name),
+        at: 'key',
+        message: 'no route admits this user',
+        hint: 'Name the user or one of their groups under access, or remove them.',
+      }
+    }
+  },
+}
+
 function* unlisted(facts: Facts, list: 'users' | 'groups', noun: string, known: readonly string[]) {
+  const all = new Set(known)
   for (const { name, pointer } of routesOf(facts).flatMap((route) => namesIn(route, list))) {
-    if (known.includes(name)) continue
+    if (all.has(name)) continue
     yield {
       pointer,
       message: `login has no ${noun} "${name}"`,
@@ -147,4 +182,5 @@ export const serverRules = [
   passwordHash,
   knownUsers,
   knownGroups,
+  userWithoutRoute,
 ]

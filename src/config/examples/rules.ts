@@ -1,0 +1,107 @@
+// Rules about `tests`: every sentence can be read, and says what is true of the configuration beside it.
+import { childPointer } from '../pointer.ts'
+import { isReserved } from '../rules/routes.ts'
+import { type Facts, type Rule, routesOf, type Violation } from '../rules/rule.ts'
+import { didYouMean } from '../suggest.ts'
+import { type Judgement, judge, type World } from './judge.ts'
+import { type Example, readSentence, type Unreadable } from './sentence.ts'
+
+const readable: Rule = {
+  id: 'tests/sentence',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, said } of sentences(facts)) {
+      const wrong = said.kind === 'unreadable' ? said : unanswerable(said)
+      if (wrong) yield { pointer, message: wrong.message, hint: wrong.hint }
+    }
+  },
+}
+
+const failed: Rule = {
+  id: 'tests/failed',
+  severity: 'error',
+  // What the schema refused would look like what nobody wrote.
+  needs: ['/routes', '/defaults', '/login/users'],
+  *check(facts) {
+    const world = worldOf(facts)
+    for (const { pointer, said } of sentences(facts)) {
+      if (said.kind === 'unreadable' || unanswerable(said) || !isDecided(facts, said)) continue
+      const wrong = judge(said, world).find(({ found }) => found !== said.expected)
+      if (wrong) yield violation(facts, pointer, said, wrong)
+    }
+  },
+}
+
+function violation(facts: Facts, pointer: string, said: Example, wrong: Judgement): Violation {
+  const message = `expected ${said.expected}, found ${wrong.found}: ${wrong.because}`
+  return { pointer, message, hint: mistyped(facts, said, wrong) ?? suggestion(facts, wrong) }
+}
+
+function mistyped({ config }: Facts, said: Example, { found }: Judgement): string | undefined {
+  if (found === 404 && said.kind === 'person') return didYouMean(said.route ?? '', Object.keys(config.routes))
+  if (found === 404 && said.kind === 'request')
+    return didYouMean(
+      said.path,
+      Object.values(config.routes).map(({ path }) => path),
+    )
+  return found === 401 && said.user !== undefined
+    ? didYouMean(said.user, Object.keys(config.login.users ?? {}))
+    : undefined
+}
+
+function suggestion(facts: Facts, { access }: Judgement): string {
+  if (access === undefined) return 'Change the sentence, or what it speaks of.'
+  const place = facts.place(childPointer(childPointer('/routes', access), 'access'))
+  return `Change ${place} or the sentence, whichever is wrong.`
+}
+
+function sentences({ config, known }: Facts) {
+  return config.tests.flatMap((text, index) => {
+    const pointer = `/tests/${index}`
+    return known(pointer) ? [{ pointer, said: readSentence(text) }] : []
+  })
+}
+
+/** What the gateway serves itself does not follow from routes. */
+function unanswerable(said: Example): Unreadable | undefined {
+  if (said.kind !== 'request' || !isReserved(said.path.split('?', 1)[0] ?? '')) return undefined
+  const message = `${said.path} belongs to the gateway itself`
+  return { kind: 'unreadable', message, hint: 'Sentences are about routes and about paths that nobody has.' }
+}
+
+/** Without `login.users` there is one user, and without the environment any name may be theirs. */
+function worldOf({ config, env }: Facts): World {
+  const { users } = config.login
+  const only = env && (env.MCP_GATEWAY_USERNAME || 'gateway_user')
+  return {
+    routes: config.routes,
+    profile(name) {
+      if (users === undefined) {
+        const exists = config.login.none === undefined && (only === undefined || only === name)
+        return exists ? { name, groups: [] } : undefined
+      }
+      const user = Object.hasOwn(users, name) ? users[name] : undefined
+      return user && { name, groups: user.groups }
+    },
+  }
+}
+
+/** Whether all it depends on is written out. A `${…}` left alone decides nothing: serve judges it again. */
+function isDecided(facts: Facts, { user }: Example): boolean {
+  const groups = user === undefined ? undefined : facts.config.login.users?.[user]?.groups
+  return (
+    isKnown(facts, childPointer(childPointer('/login/users', user ?? ''), 'groups'), groups) &&
+    routesOf(facts).every(
+      ({ pointer, route }) =>
+        facts.known(`${pointer}/path`) && isKnown(facts, `${pointer}/access`, route.access),
+    )
+  )
+}
+
+function isKnown(facts: Facts, pointer: string, value: unknown): boolean {
+  if (!facts.known(pointer)) return false
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([key, inner]) => isKnown(facts, childPointer(pointer, key), inner))
+}
+
+export const exampleRules = [readable, failed]

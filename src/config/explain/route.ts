@@ -1,0 +1,72 @@
+// A route as people read it: the steps of its chain, and for each the settings it follows, with where they come from.
+// Pure, and offline: `${NAME}` stays as it is written.
+import { requestChain } from '../../chain.ts'
+import { harmless } from '../plan/show.ts'
+import type { Side } from '../plan/side.ts'
+import { publicUrl } from '../plan/upstream-identity.ts'
+import { dottedPath, isWithin } from '../pointer.ts'
+
+/** `built in`: nothing in a file decides it. */
+export type Origin = ReturnType<Side['origin']>
+
+export interface Setting {
+  readonly path: string
+  readonly value: string
+  readonly origin: Origin
+  readonly line?: number
+}
+
+export interface ExplainedStep {
+  readonly name: string
+  readonly detail: string
+  readonly origin: Origin | 'built in'
+  readonly line?: number
+  readonly settings: readonly Setting[]
+}
+
+export interface ExplainedRoute {
+  readonly route: string
+  readonly path: string
+  readonly url: string
+  readonly line?: number
+  readonly steps: readonly ExplainedStep[]
+}
+
+export function explainRoute(side: Side, name: string): ExplainedRoute | undefined {
+  const route = Object.hasOwn(side.config.routes, name) ? side.config.routes[name] : undefined
+  if (route === undefined) return undefined
+  const url = publicUrl(side.config) + route.path
+  const base = `/routes/${name}`
+  const steps = requestChain(name, route, url).map((step): ExplainedStep => {
+    const settings = pointersOf(step.pointer, side, base).flatMap((pointer) => settingsIn(side, pointer))
+    const origin = step.pointer === '/tokens' ? 'built in' : side.origin(step.pointer)
+    return { name: step.name, detail: harmless(step.detail), origin, ...lineOf(side, step.pointer), settings }
+  })
+  return { route: name, path: route.path, url, ...lineOf(side, base), steps }
+}
+
+/** What a step reads besides the place that it is named after. */
+function pointersOf(pointer: string, side: Side, base: string): string[] {
+  if (pointer === `${base}/upstream`) return [pointer, `${base}/timeouts`, `${base}/limits`]
+  const server = side.leaves.get(`${base}/auth/authorization_server`)
+  if (pointer !== `${base}/auth` || server === undefined) return [pointer]
+  return [pointer, `/authorization_servers/${server.shown}`]
+}
+
+function settingsIn(side: Side, pointer: string): Setting[] {
+  return [...side.leaves]
+    .filter(([at, { isDefault }]) => isWithin(at, pointer) && (!isDefault || !isEmpty(side, at)))
+    .map(([at, { shown, written }]) => ({
+      path: dottedPath(written),
+      value: shown,
+      origin: side.origin(at),
+      ...lineOf(side, at),
+    }))
+}
+
+const isEmpty = (side: Side, at: string) => ['[]', '{}'].includes(side.leaves.get(at)?.shown ?? '')
+
+function lineOf(side: Side, pointer: string): { readonly line?: number } {
+  const line = side.line(pointer)
+  return line === undefined ? {} : { line }
+}

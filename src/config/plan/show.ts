@@ -1,0 +1,70 @@
+// A settled value as a plan shows it: one spelling for one meaning, and nothing that may be a secret. Pure.
+import { splitText } from '../expand.ts'
+import type { SchemaNode, ValueType } from '../schema.ts'
+import { isTree } from '../schema-walk.ts'
+
+export const HIDDEN = '•••'
+
+const MS: readonly (readonly [unit: string, ms: number])[] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+]
+const BYTES: readonly (readonly [unit: string, bytes: number])[] = [
+  ['GiB', 1024 ** 3],
+  ['MiB', 1024 ** 2],
+  ['KiB', 1024],
+]
+
+const NUMBERS: Partial<Record<ValueType, (value: number) => string>> = {
+  duration: (ms) => {
+    let rest = ms
+    const parts = MS.map(([unit, size]) => {
+      const count = Math.floor(rest / size)
+      rest -= count * size
+      return count === 0 ? '' : `${count}${unit}`
+    })
+    return parts.join('') || '0s'
+  },
+  size: (bytes) => {
+    const [unit, size] = BYTES.find(([, one]) => bytes >= one && bytes % one === 0) ?? ['B', 1]
+    return `${bytes / size}${unit}`
+  },
+}
+
+export function showValue(schema: SchemaNode, value: unknown): string {
+  if (Array.isArray(value)) {
+    const items = schema.items ?? {}
+    return `[${value.map((item) => showValue({ ...items, ...secrecy(schema) }, item)).join(', ')}]`
+  }
+  if (isTree(value)) return '{}'
+  if (schema['x-secret'] || schema['x-mask']) return onlyReferences(String(value))
+  if (typeof value === 'number' && schema['x-type']) {
+    return NUMBERS[schema['x-type']]?.(value) ?? String(value)
+  }
+  return typeof value === 'string' ? harmless(value) : JSON.stringify(value)
+}
+
+const secrecy = (schema: SchemaNode) =>
+  schema['x-secret'] || schema['x-mask'] ? { 'x-mask': true as const } : {}
+
+/** A reference names a variable or a file; everything around it, and its default, may be anything. */
+function onlyReferences(text: string): string {
+  return splitText(text)
+    .map((piece) => {
+      if (piece.kind === 'file') return `\${file:${piece.path}}`
+      if (piece.kind !== 'env') return HIDDEN
+      return piece.fallback === undefined ? `\${${piece.name}}` : `\${${piece.name}:-${HIDDEN}}`
+    })
+    .join('')
+}
+
+/** What a URL may carry besides its place stays hidden, and a text cannot steer the terminal it is shown on. */
+export function harmless(text: string): string {
+  return text
+    .replaceAll(/:\/\/[^\s"']*@/g, `://${HIDDEN}@`)
+    .replaceAll(/(:\/\/[^\s"'?#]*[?#])[^\s"']+/g, `$1${HIDDEN}`)
+    .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
+}

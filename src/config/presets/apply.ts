@@ -1,0 +1,137 @@
+// Fills what a preset knows under what the file says: the step between the schema and the defaults. The file wins.
+import { childPointer } from '../pointer.ts'
+import type { Finding } from '../problem.ts'
+import { childValue, isTree, type Tree } from '../schema-walk.ts'
+import { closest, didYouMean } from '../suggest.ts'
+import { fillPlaceholders, loadPreset, type Preset, type PresetParameter, placeholdersIn } from './preset.ts'
+
+export interface Applied {
+  readonly tree: Tree
+  /** Where the word stands that a value comes from: `/authorization_servers/a/token_endpoint` → `…/a/preset`. */
+  readonly sources: ReadonlyMap<string, string>
+  readonly findings: readonly Finding[]
+}
+
+interface Walk {
+  readonly sources: Map<string, string>
+  readonly findings: Finding[]
+}
+
+/** One authorization server's preset, with its parameters filled in. */
+interface Chosen {
+  readonly preset: Preset
+  readonly values: Readonly<Record<string, string>>
+  /** Of the server that names the preset. */
+  readonly pointer: string
+}
+
+/** Where a server is. Two halves from two places would send one server's codes to another. */
+const LOCATION = ['issuer', 'authorization_endpoint', 'token_endpoint']
+
+export function applyPresets(tree: Tree): Applied {
+  const walk: Walk = { sources: new Map(), findings: [] }
+  const named = new Map<string, Chosen>()
+  const servers = mapValues(tree.authorization_servers, '/authorization_servers', (server, pointer, name) => {
+    const chosen = choose(server, pointer, walk)
+    if (chosen) named.set(name, chosen)
+    return chosen ? fillServer(server, chosen, walk) : server
+  })
+  const routes = mapValues(tree.routes, '/routes', (route, pointer) => {
+    const auth = childValue(route, 'auth')
+    return isTree(auth) ? { ...route, auth: fillAuth(auth, `${pointer}/auth`, named, walk) } : route
+  })
+  const whole = { ...tree, ...(servers && { authorization_servers: servers }), ...(routes && { routes }) }
+  return { tree: whole, ...walk }
+}
+
+function fillAuth(auth: Tree, pointer: string, named: ReadonlyMap<string, Chosen>, walk: Walk): Tree {
+  const server = auth.authorization_server
+  const at = childPointer(pointer, 'authorization_server')
+  const chosen = isTree(server) ? choose(server, at, walk) : named.get(String(server))
+  if (!chosen) return auth
+  const filled = fill(auth, chosen.preset.auth ?? {}, pointer, chosen, walk)
+  return isTree(server) ? { ...filled, authorization_server: fillServer(server, chosen, walk) } : filled
+}
+
+function fillServer(server: Tree, chosen: Chosen, walk: Walk): Tree {
+  const { authorization_parameters: parameters, ...known } = chosen.preset.authorization_server ?? {}
+  const located = LOCATION.some((name) => Object.hasOwn(server, name))
+  const isClient = Object.hasOwn(server, 'client_id')
+  const offered = Object.entries(known).filter(([name]) =>
+    name === 'token_endpoint_auth_method' ? isClient : !(located && LOCATION.includes(name)),
+  )
+  const filled = fill(server, Object.fromEntries(offered), chosen.pointer, chosen, walk)
+  const own = childValue(server, 'authorization_parameters')
+  if (!isTree(parameters) || !(own === undefined || isTree(own))) return filled
+  const at = childPointer(chosen.pointer, 'authorization_parameters')
+  return { ...filled, authorization_parameters: fill(own ?? {}, parameters, at, chosen, walk) }
+}
+
+/** What still holds a placeholder is left out: that its parameter is missing was already said. */
+function fill(own: Tree, offered: Tree, at: string, { values, pointer }: Chosen, walk: Walk): Tree {
+  const added = Object.entries(offered).flatMap(([name, text]) => {
+    const filled = fillPlaceholders(String(text), values)
+    const open = placeholdersIn(String(text)).some((parameter) => !Object.hasOwn(values, parameter))
+    return Object.hasOwn(own, name) || open ? [] : [[name, filled] as const]
+  })
+  for (const [name] of added) walk.sources.set(childPointer(at, name), `${pointer}/preset`)
+  return { ...own, ...Object.fromEntries(added) }
+}
+
+function choose(server: Tree, pointer: string, walk: Walk): Chosen | undefined {
+  const given = isTree(server.preset_parameters) ? server.preset_parameters : {}
+  const preset = typeof server.preset === 'string' ? loadPreset(server.preset) : undefined
+  const at = `${pointer}/preset_parameters`
+  if (preset === undefined) return undefined
+  const parameters = preset.parameters ?? {}
+  walk.findings.push(...checkParameters(preset, given, at))
+  const values = Object.entries(parameters).flatMap(([name, parameter]) => {
+    const value = childValue(given, name) ?? parameter.default
+    return value === undefined ? [] : [[name, String(value)]]
+  })
+  return { preset, values: Object.fromEntries(values), pointer }
+}
+
+function checkParameters({ name: preset, parameters = {} }: Preset, given: Tree, at: string): Finding[] {
+  const rule = 'preset/parameter'
+  const names = Object.keys(parameters)
+  const unknown = Object.keys(given).filter((name) => !names.includes(name))
+  const meant = new Set(unknown.map((name) => closest(name, names)))
+  const known = names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none.'
+  const strange = unknown.map((name): Finding => {
+    const message = `the preset ${preset} has no such parameter`
+    const hint = didYouMean(name, names) ?? known
+    return { rule, pointer: childPointer(at, name), at: 'key', message, hint }
+  })
+  const wrong = Object.entries(parameters).flatMap(([name, parameter]): Finding[] => {
+    const fault = meant.has(name) ? undefined : faultOf(childValue(given, name), parameter)
+    return fault ? [{ rule, pointer: childPointer(at, name), ...fault }] : []
+  })
+  return [...strange, ...wrong]
+}
+
+/** A `${…}` is judged as part of the URL it ends up in. */
+function faultOf(
+  value: unknown,
+  parameter: PresetParameter,
+): Pick<Finding, 'at' | 'message' | 'hint'> | undefined {
+  const hint = `${parameter.description}, such as ${parameter.example}.`
+  if (value === undefined)
+    return parameter.default === undefined ? { at: 'key', message: 'is missing', hint } : undefined
+  const text = String(value)
+  const fits = text.includes('${') || new RegExp(`^(?:${parameter.pattern ?? '.+'})$`, 'u').test(text)
+  return fits ? undefined : { message: 'does not fit here', hint }
+}
+
+function mapValues(
+  value: unknown,
+  pointer: string,
+  map: (inner: Tree, pointer: string, name: string) => Tree,
+): Tree | undefined {
+  if (!isTree(value)) return undefined
+  const entries = Object.entries(value).map(([name, inner]) => [
+    name,
+    isTree(inner) ? map(inner, childPointer(pointer, name), name) : inner,
+  ])
+  return Object.fromEntries(entries)
+}

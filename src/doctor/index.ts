@@ -1,0 +1,120 @@
+// All of a doctor's visit: what is checked, in parallel, and in which order it is told. Every check ends by itself.
+import { upstreamServers } from '../auth/servers.ts'
+import type { Config } from '../config/types.ts'
+import { parseScope } from '../oauth/scope.ts'
+import type { StatePaths } from '../store/state-folder.ts'
+import type { ControlHttp } from '../upstream/http.ts'
+import { checkAddress } from './address.ts'
+import { checkServer, type ServerQuestion } from './authorization-server.ts'
+import { checkClock } from './clock.ts'
+import { checkConfigFile, checkSecretFiles, checkState } from './files.ts'
+import { type Finding, fail } from './finding.ts'
+import { observe, reasonOf } from './observe.ts'
+import { checkHosts, checkOwn } from './tls.ts'
+import { checkUpstream } from './upstream.ts'
+
+export interface Visit {
+  readonly config: Config
+  /** Its real path. */
+  readonly file: string
+  readonly secretFiles: readonly string[]
+  readonly statePaths: StatePaths
+  /** Names of the routes to ask about. */
+  readonly routes: readonly string[]
+  /** Told whenever a check is over. */
+  readonly onProgress?: (done: number, all: number) => void
+}
+
+/** A scope, and what is asked about it. */
+interface Check {
+  readonly scope: string
+  readonly run: () => Promise<Finding | readonly Finding[]>
+}
+
+/** What hangs in spite of every timeout of its own. */
+const LONGEST_CHECK_MS = 30_000
+
+export async function examine(visit: Visit): Promise<Finding[]> {
+  const { http, clocks, tlsHosts } = observe()
+  const checks = [...localChecks(visit, http), ...routeChecks(visit, http)]
+  let done = 0
+  const findings = await Promise.all(
+    checks.map(async (check) => {
+      const found = await bounded(check)
+      done += 1
+      visit.onProgress?.(done, checks.length)
+      return found
+    }),
+  )
+  const hosts = await bounded({ scope: 'tls', run: () => checkHosts(tlsHosts, Date.now()) })
+  return [...byScope(findings.flat()), ...hosts, ...checkClock(clocks)]
+}
+
+function localChecks({ config, file, secretFiles, statePaths }: Visit, http: ControlHttp): Check[] {
+  const { server, store } = config
+  const { tls } = server
+  return [
+    { scope: 'file', run: () => checkConfigFile(file) },
+    { scope: 'secrets', run: () => checkSecretFiles(secretFiles) },
+    ...(store.type === 'embedded' ? [{ scope: 'store', run: () => checkState(statePaths) }] : []),
+    ...(tls ? [{ scope: 'server.tls', run: async () => checkOwn(tls, Date.now()) }] : []),
+    { scope: 'server.port', run: () => checkAddress(server, publicUrlOf(config), http) },
+  ]
+}
+
+function routeChecks(visit: Visit, http: ControlHttp): Check[] {
+  const upstreams = visit.routes.flatMap((name) => {
+    const route = visit.config.routes[name]
+    const scope = `routes.${name}`
+    return route ? [{ scope, run: () => checkUpstream(scope, route, http) }] : []
+  })
+  const servers = questions(visit).map((question) => ({
+    scope: question.scope,
+    run: () => checkServer(question, http),
+  }))
+  return [...upstreams, ...servers]
+}
+
+/** Each authorization server once, however many routes share it. */
+function questions({ config, routes }: Visit): ServerQuestion[] {
+  const serverFor = upstreamServers(config.authorization_servers, publicUrlOf(config))
+  const found = routes.flatMap((name): ServerQuestion[] => {
+    const route = config.routes[name]
+    if (route?.auth.type !== 'authorization_code') return []
+    const { authorization_server: reference, scope } = route.auth
+    return [
+      {
+        scope: typeof reference === 'string' ? `authorization_servers.${reference}` : `routes.${name}`,
+        configured: serverFor(name, reference),
+        upstream: new URL(route.upstream.url),
+        scopes: parseScope(scope),
+      },
+    ]
+  })
+  return [...new Map(found.map((question) => [question.scope, question])).values()]
+}
+
+function publicUrlOf({ server: { public_url: publicUrl, tls, port } }: Config): string {
+  return publicUrl?.replace(/\/$/, '') ?? `${tls ? 'https' : 'http'}://localhost:${port}`
+}
+
+/** What is said of one thing stands together, where it was first spoken of. */
+function byScope(findings: readonly Finding[]): Finding[] {
+  const scopes = [...new Set(findings.map(({ scope }) => scope))]
+  return scopes.flatMap((wanted) => findings.filter(({ scope }) => scope === wanted))
+}
+
+async function bounded({ scope, run }: Check): Promise<readonly Finding[]> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Finding>((resolve) => {
+    const answer = fail(scope, `took longer than ${LONGEST_CHECK_MS / 1000} s`, 'Run doctor again.')
+    timer = setTimeout(() => resolve(answer), LONGEST_CHECK_MS)
+  })
+  try {
+    return [await Promise.race([run(), late])].flat()
+  } catch (error) {
+    return [fail(scope, `cannot be checked: ${reasonOf(error)}`, 'Run doctor again.')]
+  } finally {
+    clearTimeout(timer)
+  }
+}

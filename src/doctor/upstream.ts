@@ -1,0 +1,125 @@
+// Is there an MCP server behind a route, and does it want what the route brings? One `initialize`, as every client sends.
+import type { RouteConfig } from '../config/types.ts'
+import type { ControlHttp } from '../upstream/http.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+import { reasonOf } from './observe.ts'
+
+export async function checkUpstream(scope: string, route: RouteConfig, http: ControlHttp): Promise<Finding> {
+  const url = new URL(route.upstream.url)
+  try {
+    const { status } = await initialize(url, route, http)
+    return judgeStatus(scope, url, route, status)
+  } catch (error) {
+    return fail(
+      scope,
+      `${url.origin} gave no answer: ${reasonOf(error)}`,
+      'Check the URL, name resolution and the firewall from this machine.',
+    )
+  }
+}
+
+export function judgeStatus(
+  scope: string,
+  { origin }: URL,
+  { auth: { type } }: RouteConfig,
+  status: number,
+): Finding {
+  const general = GENERAL[status]
+  if (general) return fail(scope, `${origin} answers ${status}: ${general.message}`, general.advice)
+  if (status >= 300 && status < 400)
+    return fail(
+      scope,
+      `${origin} answers with a redirect (${status})`,
+      'Write the URL that it redirects to; a slash at the end counts.',
+    )
+  if (status >= 500)
+    return fail(
+      scope,
+      `${origin} answers ${status}`,
+      'It is down for everyone, or overloaded: ask whoever runs it.',
+    )
+  return BY_AUTH[type](scope, origin, status)
+}
+
+const GENERAL: Readonly<Record<number, { readonly message: string; readonly advice: string }>> = {
+  404: { message: 'nothing is there', advice: 'Check the path; a slash at the end counts.' },
+  405: {
+    message: 'it takes no POST',
+    advice: 'Check the path: it may be a server of the older SSE transport.',
+  },
+  410: { message: 'it is gone', advice: 'Ask whoever runs it for the new URL.' },
+}
+
+type Judge = (scope: string, origin: string, status: number) => Finding
+
+const BY_AUTH: { readonly [T in RouteConfig['auth']['type']]: Judge } = {
+  authorization_code: (scope, origin, status) => {
+    if (status === 401) return ok(scope, `${origin} answers, and wants a sign-in (401)`)
+    return isGood(status)
+      ? warn(
+          scope,
+          `${origin} answers without a sign-in (${status})`,
+          'If it is open to all, write auth: none.',
+        )
+      : odd(scope, origin, status)
+  },
+  api_key: (scope, origin, status) => {
+    if (status === 401 || status === 403)
+      return fail(
+        scope,
+        `${origin} refuses the key (${status})`,
+        'Check what auth.value stands for, and its name and place.',
+      )
+    return isGood(status) ? ok(scope, `${origin} answers, and takes the key`) : odd(scope, origin, status)
+  },
+  none: (scope, origin, status) => {
+    if (status === 401 || status === 403)
+      return fail(
+        scope,
+        `${origin} wants a sign-in (${status}), and auth is none`,
+        'Write how to sign in under auth.',
+      )
+    return isGood(status) ? ok(scope, `${origin} answers`) : odd(scope, origin, status)
+  },
+}
+
+const isGood = (status: number) => status >= 200 && status < 300
+
+const odd: Judge = (scope, origin, status) =>
+  warn(
+    scope,
+    `${origin} answers ${status} to initialize`,
+    'It may not be an MCP server, or want more headers: upstream.headers.',
+  )
+
+/** With the route's own headers and shared key, which go where the operator sends them anyway. */
+async function initialize(url: URL, { auth, upstream }: RouteConfig, http: ControlHttp) {
+  const key = auth.type === 'api_key' ? auth : undefined
+  const asked = new URL(url)
+  if (key?.in === 'query') asked.searchParams.set(key.name, key.value)
+  return http({
+    method: 'POST',
+    url: asked,
+    trust: 'configured',
+    headers: {
+      ...lowerCaseNames(upstream.headers),
+      ...(key?.in === 'header' && { [key.name.toLowerCase()]: key.value }),
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 0,
+      method: 'initialize',
+      params: {
+        protocolVersion: '2025-11-25',
+        capabilities: {},
+        clientInfo: { name: 'mcp-oauth-gateway-doctor', version: '1' },
+      },
+    }),
+  })
+}
+
+function lowerCaseNames(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}

@@ -1,0 +1,166 @@
+// Links in the store: sealed, found under their fingerprint alone, and changed only by who has seen the newest.
+import * as assert from 'uvu/assert'
+import { createLinks, type Links } from '../../src/auth/links.ts'
+import { hashToken } from '../../src/oauth/tokens.ts'
+import type { Subject } from '../../src/slots.ts'
+import { randomKeyring } from '../../src/store/keyring.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { keys, type Link } from '../../src/store/records.ts'
+import { createSealer } from '../../src/store/seal.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { UpstreamTokens } from '../../src/upstream/server.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('auth/links')
+const DAY_MS = 24 * 60 * 60 * 1000
+const ALICE = 'users/alice' as Subject
+const BOB = 'users/bob' as Subject
+
+const tokens = (name: string): UpstreamTokens => ({
+  accessToken: `access-${name}`,
+  refreshToken: `refresh-${name}`,
+  obtainedAtMs: 0,
+  expiresAtMs: 3_600_000,
+  scope: `scope-${name}`,
+})
+
+interface World {
+  store: Store
+  links: Links
+  /** Another process on the same store. */
+  elsewhere: Links
+  clock: { nowMs: number }
+  /** The record as it lies there. */
+  stored(subject: Subject, fingerprint: string): Promise<Link | undefined>
+  found(subject?: Subject, fingerprint?: string): Promise<Awaited<ReturnType<Links['find']>> & object>
+}
+
+function world(): World {
+  const clock = { nowMs: 1_700_000_000_000 }
+  const now = () => clock.nowMs
+  const store = memoryStore(now)
+  const sealer = createSealer(randomKeyring())
+  const links = createLinks(store, sealer, now)
+  return {
+    store,
+    links,
+    elsewhere: createLinks(store, sealer, now),
+    clock,
+    stored: async (subject, fingerprint) =>
+      (await store.get<Link>(keys.link(hashToken(subject), fingerprint)))?.value,
+    found: async (subject = ALICE, fingerprint = 'f1') => {
+      const link = await links.find(subject, fingerprint)
+      if (link === undefined) throw new Error('no link')
+      return link
+    },
+  }
+}
+
+test('a link is found by its person and its fingerprint, and by nothing else', async () => {
+  const { links, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), ['repo'])
+  assert.equal((await found()).tokens, tokens('a'))
+  assert.equal((await found()).link.asked, ['repo'])
+  assert.is((await found()).link.granted, 'scope-a')
+  assert.is(await links.find(ALICE, 'f2'), undefined)
+  assert.is(await links.find(BOB, 'f1'), undefined)
+})
+
+test('sec-S1: nothing of the tokens lies in the store in clear', async () => {
+  const { links, stored } = world()
+  await links.save(ALICE, 'f1', tokens('canary'), [])
+  assert.not.match(JSON.stringify(await stored(ALICE, 'f1')), /access-canary|refresh-canary/)
+})
+
+test("sec-S2: a link that was moved to another person's place does not open", async () => {
+  const { links, store, stored } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  await store.put(keys.link(hashToken(BOB), 'f1'), await stored(ALICE, 'f1'))
+  await store.put(keys.link(hashToken(ALICE), 'f2'), await stored(ALICE, 'f1'))
+  assert.is(await links.find(BOB, 'f1'), undefined)
+  assert.is(await links.find(ALICE, 'f2'), undefined)
+})
+
+test('what another process wrote is seen at once', async () => {
+  const { links, elsewhere, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  await found()
+  await elsewhere.save(ALICE, 'f1', tokens('b'), [])
+  assert.equal((await found()).tokens, tokens('b'))
+})
+
+test('a refresh replaces the tokens and keeps what was asked; a scope that is not repeated stays', async () => {
+  const { links, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), ['repo'])
+  assert.ok(await links.renew(await found(), { ...tokens('b'), scope: undefined }))
+  const { link, tokens: renewed } = await found()
+  assert.is(renewed.accessToken, 'access-b')
+  assert.equal([link.asked, link.granted], [['repo'], 'scope-a'])
+})
+
+test('a sign-in that happened meanwhile wins over a refresh and over a burial of the older tokens', async () => {
+  const { links, elsewhere, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  const before = await found()
+  await elsewhere.save(ALICE, 'f1', tokens('newer'), [])
+  assert.not.ok(await links.renew(before, tokens('b')))
+  await links.bury(before)
+  const { link, tokens: current } = await found()
+  assert.equal([current.accessToken, link.dead], ['access-newer', false])
+})
+
+test('of two refreshes of the same tokens the first counts', async () => {
+  const { links, elsewhere, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  const before = await found()
+  assert.equal(
+    [await links.renew(before, tokens('b')), await elsewhere.renew(before, tokens('c'))],
+    [true, false],
+  )
+  assert.is((await found()).tokens.accessToken, 'access-b')
+})
+
+test('sec-T5: a refreshed token is never lost because somebody used the link meanwhile', async () => {
+  const { links, elsewhere, found, clock } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  const before = await found()
+  clock.nowMs += 2 * DAY_MS
+  await elsewhere.find(ALICE, 'f1')
+  assert.ok(await links.renew(before, tokens('b')), 'it was only touched')
+  assert.is((await found()).tokens.accessToken, 'access-b')
+})
+
+test('what was found can be buried and renewed, also when finding it touched it', async () => {
+  const { links, found, clock } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  clock.nowMs += 2 * DAY_MS
+  await links.bury(await found())
+  const buried = await found()
+  assert.ok(buried.link.dead)
+  assert.equal(buried.tokens, tokens('a'), 'the tokens are kept (design §6.9)')
+})
+
+test('a link in use is kept, one that nobody used for 90 days is gone', async () => {
+  const { links, clock } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  for (let days = 0; days < 100; days += 20) {
+    clock.nowMs += 20 * DAY_MS
+    assert.ok(await links.find(ALICE, 'f1'), `day ${days + 20}`)
+  }
+  clock.nowMs += 90 * DAY_MS
+  assert.is(await links.find(ALICE, 'f1'), undefined)
+})
+
+test('reading a link that is in daily use writes nothing', async () => {
+  const { links, store, clock } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  const key = keys.link(hashToken(ALICE), 'f1')
+  const { version } = (await store.get(key)) ?? {}
+  for (let hour = 0; hour < 23; hour++) {
+    clock.nowMs += DAY_MS / 24
+    await links.find(ALICE, 'f1')
+  }
+  assert.is((await store.get(key))?.version, version)
+})
+
+test.run()

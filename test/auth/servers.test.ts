@@ -1,0 +1,42 @@
+// Which authorization server a route means, and where its answers come back.
+import * as assert from 'uvu/assert'
+import { upstreamServers } from '../../src/auth/servers.ts'
+import type { AuthorizationServerConfig } from '../../src/config/types.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('auth/servers')
+const github: AuthorizationServerConfig = {
+  authorization_endpoint: 'https://github.com/login/oauth/authorize',
+  token_endpoint: 'https://github.com/login/oauth/access_token',
+  client_id: 'Iv1.x',
+  authorization_parameters: {},
+}
+const bare: AuthorizationServerConfig = { ...github, callback: '/upstream/callback' }
+const serverFor = upstreamServers({ github, bare }, 'https://gw.example')
+
+test('a named server has its own name in its callback, whatever route uses it', () => {
+  for (const route of ['code', 'issues']) {
+    assert.equal(serverFor(route, 'github'), {
+      entry: github,
+      redirectUri: 'https://gw.example/upstream/callback/github',
+    })
+  }
+})
+
+test('one that is written inline, or left to the upstream, has the name of its route', () => {
+  assert.equal(serverFor('code', github), {
+    entry: github,
+    redirectUri: 'https://gw.example/upstream/callback/code',
+  })
+  assert.equal(serverFor('code', undefined), {
+    entry: undefined,
+    redirectUri: 'https://gw.example/upstream/callback/code',
+  })
+})
+
+test('a callback that is written in the configuration is taken as it is', () => {
+  assert.is(serverFor('code', 'bare').redirectUri, 'https://gw.example/upstream/callback')
+  assert.is(serverFor('code', bare).redirectUri, 'https://gw.example/upstream/callback')
+})
+
+test.run()

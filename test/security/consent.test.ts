@@ -1,0 +1,226 @@
+// Consent under attack: it is given by the person at this browser, to this client, for this request, once.
+import * as assert from 'uvu/assert'
+import type { Browser } from '../support/browser.ts'
+import { suite } from '../support/suite.ts'
+import { Client, send } from './client.ts'
+import {
+  ATTACKER,
+  allow,
+  assertClientError,
+  assertErrorPage,
+  atOnce,
+  cookiesOf,
+  deny,
+  doorstepBrowser,
+  newBrowser,
+  obtainTokens,
+  openConsent,
+  startWorld,
+  stillWorks,
+  VICTIM,
+  type World,
+  withoutUpstream,
+} from './world.ts'
+
+const test = suite('security/consent')
+
+test('sec-C1: a consent to one client is no consent to another, however signed in the person is', async (context) => {
+  const world = await startWorld(context)
+  const victim = newBrowser()
+  const good = await Client.register(world.url)
+  await obtainTokens({ client: good, browser: victim })
+  const evil = await Client.register(world.url, {
+    client_name: 'Claude',
+    redirect_uris: ['https://evil.test/cb'],
+  })
+
+  const { trip, end } = await withoutUpstream(world, async () => {
+    for (const headers of [
+      {},
+      { 'sec-fetch-site': 'cross-site', referer: 'https://evil.test/' },
+      { 'sec-fetch-site': 'none' },
+    ]) {
+      for (const overrides of [{}, { prompt: 'none' }, { prompt: 'login' }]) {
+        const page = await victim.goto(evil.trip(overrides).url, { headers })
+        assert.is(page.status, 200)
+        assert.is(page.sentTo, undefined)
+        assert.match(page.text, 'evil.test')
+        assert.match(page.text, 'Signed in as victim')
+      }
+    }
+    const { trip, page } = await openConsent(victim, evil)
+    return { trip, end: await deny(victim, page) }
+  })
+  assertClientError(end, trip, 'https://evil.test/cb', 'access_denied', world.url)
+  await stillWorks(world)
+})
+
+test('sec-C1: the same client, user and link are asked about again each time', async (context) => {
+  const world = await startWorld(context)
+  const browser = newBrowser()
+  const client = await Client.register(world.url)
+  await obtainTokens({ client, browser })
+  await withoutUpstream(world, async () => {
+    const { page } = await openConsent(browser, client)
+    assert.equal(
+      [page.status, page.sentTo, page.form().buttons],
+      [200, undefined, ['Use another account', 'Allow', 'Deny']],
+    )
+  })
+})
+
+test("sec-C3: the attacker's form, posted by the victim's browser, is refused by its cookie alone", async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url, { redirect_uris: ['https://evil.test/cb'] })
+  const attacker = newBrowser()
+  await obtainTokens({ client: await Client.register(world.url), browser: attacker, person: ATTACKER })
+  const { page } = await openConsent(attacker, client)
+  const values: Record<string, string> = { ...page.form().values, decision: 'allow' }
+  const victim = await signedIn(world)
+  await openConsent(victim, await Client.register(world.url))
+
+  const cookie = cookiesOf(victim, world.url)
+  const body = new URLSearchParams(values)
+  const forged: Record<string, Record<string, string>> = {
+    'a foreign Origin': { origin: 'https://evil.test' },
+    'a cross-site form': { 'sec-fetch-site': 'cross-site' },
+    'neither Origin nor Sec-Fetch-Site': {},
+    'the Origin null': { origin: 'null' },
+    'headers as from our own page': { origin: world.url, 'sec-fetch-site': 'same-origin' },
+  }
+  await withoutUpstream(world, async () => {
+    for (const [label, headers] of Object.entries(forged)) {
+      for (const path of ['/consent', '/login']) {
+        const fields = path === '/login' ? new URLSearchParams({ ...values, ...ATTACKER }) : body
+        const answer = await send(world.url + path, {
+          method: 'POST',
+          headers: { cookie, ...headers },
+          body: fields,
+        })
+        assert.equal([label, path, answer.status, answer.headers.get('location')], [label, path, 403, null])
+        assert.equal(answer.headers.getSetCookie(), [])
+      }
+    }
+  })
+  const end = await attacker.submit(page.form(), {}, { button: 'Allow' })
+  assert.ok(end.sentTo?.searchParams.has('code'), 'the transaction is still pending for whom it belongs to')
+  await stillWorks(world)
+})
+
+test("sec-C3: a page of another site cannot answer the victim's own consent page", async (context) => {
+  const world = await startWorld(context)
+  const victim = await signedIn(world)
+  const { page } = await openConsent(
+    victim,
+    await Client.register(world.url, { redirect_uris: ['https://evil.test/cb'] }),
+  )
+  const { transaction = '', csrf = '' } = page.form().values
+  const answers: Record<string, string>[] = [
+    { transaction, decision: 'allow' },
+    { transaction, csrf: '', decision: 'allow' },
+    { transaction, csrf: `${csrf}x`, decision: 'allow' },
+    { transaction, csrf: csrf.toLowerCase(), decision: 'allow' },
+    { csrf, decision: 'allow' },
+  ]
+  const headers = { cookie: cookiesOf(victim, world.url) }
+  await withoutUpstream(world, async () => {
+    for (const fields of answers) {
+      const answer = await send(`${world.url}/consent`, {
+        method: 'POST',
+        headers,
+        body: new URLSearchParams(fields),
+      })
+      assert.ok([400, 403].includes(answer.status), `${answer.status}`)
+      assert.is(answer.headers.get('location'), null)
+    }
+    // What a browser really sends from elsewhere: SameSite=Lax keeps the cookies at home.
+    const forged = await victim.post(
+      `${world.url}/consent`,
+      { transaction, csrf, decision: 'allow' },
+      { from: new URL('https://evil.test/') },
+    )
+    assertErrorPage(forged, [403])
+    // And with the cookies, from a page on the same host and another port, which is the same site.
+    const sibling = await victim.post(
+      `${world.url}/consent`,
+      { transaction, csrf, decision: 'allow' },
+      { from: new URL(world.evil.url.replace('127.0.0.1', 'localhost')) },
+    )
+    assertErrorPage(sibling, [403])
+  })
+  assert.ok((await allow(victim, page)).sentTo?.searchParams.has('code'))
+})
+
+test('sec-C5: of fifty clicks on Allow one goes on', async (context) => {
+  const world = await startWorld(context)
+  const browser = newBrowser()
+  const client = await Client.register(world.url)
+  await obtainTokens({ client, browser })
+  const { page } = await openConsent(browser, client)
+  const body = new URLSearchParams({ ...page.form().values, decision: 'allow' }).toString()
+  const headers = {
+    cookie: cookiesOf(browser, world.url),
+    'content-type': 'application/x-www-form-urlencoded',
+  }
+  const click = () => send(`${world.url}/consent`, { method: 'POST', headers, body })
+  const statuses = (await atOnce(world, 50, click)).map(({ status }) => status).sort()
+  assert.equal(statuses, [303, ...Array(49).fill(409)])
+})
+
+test('sec-C7: a consent page that was opened as one user is not answered as another, or as nobody', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = newBrowser()
+  await obtainTokens({ client, browser })
+  const stale = [await openConsent(browser, client), await openConsent(browser, client)]
+  const { page } = await openConsent(browser, client)
+  const asked = await browser.submit(page.form(), {}, { button: 'switch' })
+  await withoutUpstream(world, async () => {
+    assertErrorPage(
+      await browser.submit(stale[0]?.page.form() ?? asked.form(), {}, { button: 'Allow' }),
+      [403],
+    )
+  })
+  await allow(browser, asked, ATTACKER)
+  await withoutUpstream(world, async () => {
+    assertErrorPage(
+      await browser.submit(stale[1]?.page.form() ?? asked.form(), {}, { button: 'Allow' }),
+      [403],
+    )
+  })
+  await stillWorks(world)
+})
+
+test('sec-C9: a page that was rendered twice can be sent from either, once', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = doorstepBrowser(world)
+  const first = await openConsent(browser, client)
+  // A second rendering of the same transaction: with the old form still there through the Back button.
+  const again = await browser.submit(first.page.form(), { username: VICTIM.username, password: 'wrong' })
+  assert.is(again.form().values.transaction, first.page.form().values.transaction)
+  const door = await allow(browser, first.page)
+  assert.ok(door.sentTo?.href.startsWith(world.github.authorizationEndpoint))
+  const late = await allow(browser, again)
+  assertErrorPage(late, [409])
+  assert.match(late.text, 'already used')
+
+  // A reload of /authorize is a request of its own, so that neither page makes the other useless.
+  const client2 = await Client.register(world.url)
+  browser.stopAt.pop()
+  const trip = client2.trip()
+  const pages = [await browser.goto(trip.url), await browser.goto(trip.url)]
+  for (const page of pages.reverse()) {
+    const end = await allow(browser, page)
+    const code = end.sentTo?.searchParams.get('code') ?? ''
+    assert.is((await client2.redeem(code, trip.verifier)).status, 200)
+  }
+})
+
+async function signedIn(world: World): Promise<Browser> {
+  const browser = newBrowser()
+  await obtainTokens({ client: await Client.register(world.url), browser })
+  return browser
+}
+
+test.run()
