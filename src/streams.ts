@@ -10,6 +10,8 @@ import type { Store } from './store/store.ts'
 
 export interface OpenStream {
   readonly caller: Caller
+  /** Of the access token that it was opened with, unless that is taken back before. */
+  readonly tokenExpiresAtMs: number
   /** Where it goes, as its route said when it began. */
   readonly upstream: string
   /** Cuts both ends. */
@@ -39,7 +41,7 @@ const CHECK_MS = 2_000
 const BATCH = 100
 
 export function judgeStream(
-  { caller, upstream }: OpenStream,
+  { caller, tokenExpiresAtMs, upstream }: OpenStream,
   grant: Grant | undefined,
   gateway: Gateway,
   nowMs: number,
@@ -48,9 +50,9 @@ export function judgeStream(
   const profile = gateway.profile(caller.subject)
   if (grant === undefined || route === undefined || profile === undefined || !mayUse(route.access, profile))
     return 'end'
-  const isCurrent =
-    route.upstream.url.href === upstream && findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
-  return isCurrent ? 'keep' : 'drain'
+  const isLive = findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
+  if (!isLive && nowMs < tokenExpiresAtMs) return 'end'
+  return isLive && route.upstream.url.href === upstream ? 'keep' : 'drain'
 }
 
 export function createStreams({ store, current, now }: StreamsOptions): Streams {

@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // One generation, and what serves it. Endpoints see the built gateway, never the configuration it was built from.
   gateway: ['auth', 'chain', 'config:types', 'cookies', 'oauth', 'policy:types', 'slots:types'],
   streams: ['gateway:types', 'oauth', 'policy', 'slots:types', 'store'],
+  exchanges: [],
   departed: ['endpoints:types', 'gateway:types', 'slots:types', 'store'],
   endpoints: [
     'cookies',
@@ -93,6 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'departed',
     'endpoints:types',
     'errors',
+    'exchanges',
     'gateway',
     'login',
     'ops:types',
@@ -136,7 +138,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const NODE_IO: Readonly<Record<string, readonly string[]>> = {
   'node:fs': ['cli', 'config', 'control'],
   'node:fs/promises': ['cli', 'control', 'doctor/files', 'login/initial-user', 'reload', 'store', 'watch'],
-  'node:http': ['control', 'upstream', 'endpoints:types', 'server:types', 'streams:types'],
+  'node:http': ['control', 'upstream', 'endpoints:types', 'exchanges:types', 'server:types'],
   'node:https': ['upstream'],
   'node:net': ['control', 'doctor', 'upstream'],
   'node:dns': ['upstream'],

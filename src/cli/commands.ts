@@ -61,8 +61,8 @@ Needs no environment and no network: a variable that is not set is listed, not
 complained about. Reads standard input for -.
 
   -c, --config FILE   same as FILE
-      --format FORMAT pretty, line, json, sarif, github or junit; default: github
-                      in GitHub Actions, else pretty
+      --format FORMAT pretty, line, json, sarif, github or junit; default:
+                      github in GitHub Actions, else pretty
       --strict        count warnings as errors
       --require-env   fill in variables and \${file:…} as serve would, and check
                       what they stand for
@@ -88,12 +88,12 @@ Exit codes: 0 no errors, 1 errors (with --strict, or warnings), 2 wrong usage,
     usage: `
 Usage: mcp-oauth-gateway doctor [ROUTE…] [-c FILE] [--json]
 
-Checks online what validate cannot know: whether each upstream answers and wants
-what its route brings, whether its authorization server supports PKCE, knows the
-client and takes the redirect URI; certificates and the clock; the public URL and
-the port; who may read the secrets and the state; whether edits of the file
-arrive at all. Needs the environment that serve needs. Signs nobody in, registers
-nothing and writes nothing.
+Checks online what validate cannot know: whether each upstream answers and
+wants what its route brings, whether its authorization server supports PKCE,
+knows the client and takes the redirect URI; certificates and the clock; the
+public URL and the port; who may read the secrets and the state; whether edits
+of the file arrive at all. Needs the environment that serve needs. Signs nobody
+in, registers nothing and writes nothing.
 
   ROUTE               ask only about these routes; default: all
   -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml

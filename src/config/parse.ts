@@ -30,7 +30,9 @@ export function parseYaml(text: string): Parsed {
 }
 
 function toValue(document: Document, lines: LineCounter, text: string): Parsed {
-  const faults = duplicateKeys(document).map((start) => duplicateKey(start, text))
+  const faults = duplicateKeys(document)
+    .slice(0, MAX_SHOWN)
+    .map((start) => duplicateKey(start, text))
   try {
     return { lines, document, value: document.toJS({ maxAliasCount: 100 }), faults }
   } catch {
@@ -69,6 +71,9 @@ function compose(text: string, lines: LineCounter): Document[] | Fault {
   } as const
   return [...new Composer(options).compose(tokens, true, text.length)] as Document[]
 }
+
+/** Nobody reads more. */
+const MAX_SHOWN = 1000
 
 /** Where names begin that their map already has. */
 function duplicateKeys(document: Document): number[] {

@@ -25,6 +25,12 @@ export function challengeFor(error: OAuthError, route: Route): string | undefine
   return bearerChallenge({ ...reason, scopes, resourceMetadata })
 }
 
+/** A caller, and until when the token that was presented lasts by itself. */
+export interface Authenticated {
+  readonly caller: Caller
+  readonly tokenExpiresAtMs: number
+}
+
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
 
 /** Throws OAuthError: `invalid_token`, or `access_denied` when the person is known and not admitted. Reads no body. */
@@ -33,7 +39,7 @@ export async function authenticate(
   route: Route,
   gateway: Gateway,
   deps: Deps,
-): Promise<Caller> {
+): Promise<Authenticated> {
   if (authorization === undefined) throw new MissingToken()
   const refused = (reason: string) =>
     new OAuthError('invalid_token', 'the token is not valid here or has expired', {
@@ -43,8 +49,8 @@ export async function authenticate(
   const presented = parseToken('access', BEARER.exec(authorization)?.[1])
   if (presented === undefined) throw refused('malformed')
   const grant = (await findGrant(presented, deps))?.value
-  if (grant === undefined || findAccessToken(grant, presented.hash, deps.now()) === undefined)
-    throw refused('unknown')
+  const token = grant && findAccessToken(grant, presented.hash, deps.now())
+  if (grant === undefined || token === undefined) throw refused('unknown')
   // RFC 8707 audience: a token of one route is worth nothing on another (sec-T9).
   if (grant.route !== route.name) throw refused('other_route')
   const profile = gateway.profile(grant.subject)
@@ -56,5 +62,6 @@ export async function authenticate(
     })
   }
   const { subject, clientId, id, scopes } = grant
-  return { subject, clientId, grantId: id, tokenHash: presented.hash, route: route.name, scopes }
+  const caller = { subject, clientId, grantId: id, tokenHash: presented.hash, route: route.name, scopes }
+  return { caller, tokenExpiresAtMs: token.expiresAtMs }
 }

@@ -41,11 +41,12 @@ export async function proxyMcp(exchange: McpExchange): Promise<void> {
 
 async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Promise<void> {
   const { request, route, gateway, deps } = exchange
-  const caller = await authenticate(request.headers.authorization, route, gateway, deps)
+  const { caller, tokenExpiresAtMs } = await authenticate(request.headers.authorization, route, gateway, deps)
   const body = await readBody(request, route.limits.max_body_bytes)
   onBody(body)
   const over = deps.streams.open({
     caller,
+    tokenExpiresAtMs,
     upstream: route.upstream.url.href,
     end: () => exchange.response.destroy(),
   })

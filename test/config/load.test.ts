@@ -151,4 +151,20 @@ function thrownBy(work: () => unknown): unknown {
   return undefined
 }
 
+test('tens of thousands of names in one map, or of mistakes in one file, take seconds at most', () => {
+  const lines = (count: number, line: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => line(index)).join('')
+  const route = 'upstream: "https://a.example.com"'
+  const texts = [
+    `version: 1\nx-a:\n${lines(40_000, (index) => ` k${index}:\n`)}routes: { a: { ${route} } }\n`,
+    `version: 1\nx-a:\n${lines(40_000, () => ' k:\n')}routes: { a: { ${route} } }\n`,
+    `version: 1\n${lines(20_000, (index) => `k${index}:\n`)}routes: { a: { ${route} } }\n`,
+    `version: 1\nroutes:\n${lines(8_000, (index) => ` r${index}: { ${route}, auth: nne }\n`)}`,
+  ]
+  const started = performance.now()
+  const counts = texts.map((text) => checkConfig({ file: 'a', text, folder: '/' }).problems.length)
+  assert.equal(counts, [0, 1000, 1000, 1000])
+  assert.ok(performance.now() - started < 15_000, `${performance.now() - started} ms`)
+})
+
 test.run()
