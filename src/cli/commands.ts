@@ -119,7 +119,7 @@ costs (live, reconnect, reauthorize, relogin, restart), which sessions stay, who
 signs in again, and what has to be done elsewhere. Changes nothing. Needs no
 environment; reads standard input for -.
 
-  -c, --config FILE    the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
+  -c, --config FILE    default: $MCP_GATEWAY_CONFIG, else gateways.yaml
       --against WHAT   running: what the gateway of this file runs, with counts
                        HEAD, v1.2, main: the file in that revision
                        REV:FILE or FILE: another file
