@@ -24,7 +24,9 @@ import { createServer } from './server.ts'
 import { openStore } from './store/open.ts'
 import { type StatePaths, statePaths } from './store/state-folder.ts'
 import { createStreams } from './streams.ts'
+import { createClientDocuments } from './upstream/client-documents.ts'
 import { controlHttp } from './upstream/http.ts'
+import { createPolite } from './upstream/politeness.ts'
 import { createPools, type Destination } from './upstream/pools.ts'
 
 /** A configuration text and where it comes from. */
@@ -97,7 +99,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     return gateway
   }
   const streams = createStreams({ store, current, now })
-  const deps: Deps = { store, sealer, streams, now, log }
+  const clientDocuments = createClientDocuments(createPolite(controlHttp, now), now)
+  const deps: Deps = { store, sealer, streams, clientDocuments, now, log }
   const pools = createPools()
   const throttle = createThrottle(now)
   const links = createLinks(store, sealer, now)

@@ -19,6 +19,7 @@ import { canonicalResource } from './oauth/resource.ts'
 import { routeScope } from './oauth/scope.ts'
 import type { SiteRules } from './policy/origin.ts'
 import type { Login, Profile, Subject, UpstreamAuth } from './slots.ts'
+import type { DocumentRules } from './upstream/client-documents.ts'
 
 export interface Route {
   readonly name: string
@@ -48,7 +49,7 @@ export interface Gateway {
   readonly brand: string
   readonly tokens: TokensConfig
   readonly drainTimeoutMs: number
-  readonly registration: Config['clients']['registration']
+  readonly clientRules: ClientRules
   readonly staticClients: ReadonlyMap<string, StaticClient>
   readonly site: SiteRules
   readonly logins: readonly Login[]
@@ -62,12 +63,26 @@ export interface Gateway {
   profile(subject: Subject): Profile | undefined
 }
 
+/** Which clients may make themselves known, and how. */
+export interface ClientRules {
+  readonly registration: Config['clients']['registration']
+  readonly documents: DocumentRules & Pick<Config['clients']['cimd'], 'enabled' | 'allow' | 'deny'>
+}
+
 export interface GatewayInput {
   readonly generation: number
   readonly config: Config
   readonly publicUrl: string
   readonly logins: readonly Login[]
   readonly deps: AuthDeps
+}
+
+function clientRules({ clients: { registration, cimd } }: Config): ClientRules {
+  const { allow_private_hosts: privateHosts, ...rules } = cimd
+  return {
+    registration,
+    documents: { ...rules, privateHosts, privateSchemes: registration.redirect_schemes },
+  }
 }
 
 const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'
@@ -91,7 +106,7 @@ export function buildGateway({ generation, config, publicUrl, logins, deps }: Ga
     brand: config.login.brand.name,
     tokens: config.tokens,
     drainTimeoutMs: config.server.drain_timeout_ms,
-    registration: config.clients.registration,
+    clientRules: clientRules(config),
     staticClients: new Map(Object.entries(config.clients.static)),
     site: {
       issuer,
@@ -162,7 +177,10 @@ function documents(issuer: string, config: Config, routes: readonly Route[]): Re
       : JSON.stringify(
           protectedResourceMetadata(issuer, { resource: issuer, name: config.login.brand.name, scopes: [] }),
         )
-  const server = authorizationServerMetadata(issuer, { registration: config.clients.registration.enabled })
+  const server = authorizationServerMetadata(issuer, {
+    registration: config.clients.registration.enabled,
+    clientDocuments: config.clients.cimd.enabled,
+  })
   return new Map([
     ...routes.map((route): [string, string] => [WELL_KNOWN_RESOURCE + route.path, describe(route)]),
     [WELL_KNOWN_RESOURCE, root],

@@ -5,9 +5,10 @@ import { parseCookies } from './cookies.ts'
 import type { Deps, Endpoint, EndpointRequest } from './endpoints/endpoint.ts'
 import { failureReply } from './endpoints/failure.ts'
 import { ENDPOINTS } from './endpoints/index.ts'
-import { proxyMcp } from './endpoints/mcp.ts'
+import { MCP_METHODS, proxyMcp } from './endpoints/mcp.ts'
 import { notFound, wellKnown } from './endpoints/metadata.ts'
 import type { Gateway } from './gateway.ts'
+import { PUBLIC_CORS, preflightHeaders, routeCors } from './policy/cors.ts'
 import { jsonReply, type Reply } from './reply.ts'
 import type { Pools } from './upstream/pools.ts'
 
@@ -60,6 +61,10 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
         url: endpoint.path,
         handler: (request, reply) => answer(endpoint, request, reply),
       })
+      if (endpoint.audience !== 'client') continue
+      forms.options(endpoint.path, async (request, reply) =>
+        send(reply, preflight(request, PUBLIC_CORS, [endpoint.method])),
+      )
     }
   })
 
@@ -71,6 +76,9 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
       const path = pathOf(request) ?? ''
       const route = gateway.routeByPath(path)
       if (route === undefined) return send(reply, await wellKnownOrNothing(request, gateway))
+      const cors = routeCors(gateway.site, request.headers.origin)
+      if (request.method === 'OPTIONS') return send(reply, preflight(request, cors, MCP_METHODS))
+      for (const [name, value] of Object.entries(cors)) reply.raw.setHeader(name, value)
       reply.hijack()
       await proxyMcp({ request: request.raw, response: reply.raw, route, gateway, deps, pools })
     })
@@ -86,9 +94,9 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    const gateway = current()
+    if (endpoint.audience === 'client') reply.headers(PUBLIC_CORS)
     try {
-      return send(reply, await endpoint.handle(endpointRequest(request), gateway, deps))
+      return send(reply, await endpoint.handle(endpointRequest(request), current(), deps))
     } catch (error) {
       return send(reply, failureReply(error, failureContext(endpoint.audience, request)))
     }
@@ -99,6 +107,8 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   }
 
   async function wellKnownOrNothing(request: FastifyRequest, gateway: Gateway): Promise<Reply> {
+    const isDocument = gateway.documents.has(pathOf(request) ?? '')
+    if (request.method === 'OPTIONS' && isDocument) return preflight(request, PUBLIC_CORS, ['GET'])
     return request.method === 'GET' ? wellKnown(endpointRequest(request), gateway, deps) : notFound()
   }
 
@@ -133,6 +143,15 @@ function endpointRequest(request: FastifyRequest): EndpointRequest {
     cookies: parseCookies(request.headers.cookie),
     body: typeof request.body === 'string' ? request.body : '',
   }
+}
+
+function preflight(
+  { headers }: FastifyRequest,
+  cors: Readonly<Record<string, string>>,
+  methods: readonly string[],
+): Reply {
+  const requested = headers['access-control-request-headers']
+  return { status: 204, headers: preflightHeaders(cors, methods, requested), cookies: [], body: '' }
 }
 
 function send(reply: FastifyReply, { status, headers, cookies, body }: Reply): FastifyReply {

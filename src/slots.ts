@@ -26,13 +26,16 @@ export interface UpstreamLink {
   /** Where this authorization server's answers come in, and no other's (sec-C10). */
   readonly callbackPath: string
   /** What the upstream will be asked for, as the consent page shows it. Asks nobody: it is read before anyone signed in. */
-  scopes(): Promise<readonly string[]>
+  scopes(subject: Subject | undefined): Promise<readonly string[]>
   /** A sign-in begun under another fingerprint is not finished under this one. Undefined: not known yet. */
   fingerprint(): Promise<string | undefined>
   /** Whether this person's link serves the route as it is now. */
   isGood(subject: Subject): Promise<boolean>
   /** Where to send the browser, with `state`. What `finish` needs is sealed into the transaction. */
-  begin(state: string): Promise<{ readonly location: string; readonly pending: UpstreamPending }>
+  begin(
+    subject: Subject,
+    state: string,
+  ): Promise<{ readonly location: string; readonly pending: UpstreamPending }>
   /** Redeems the upstream's answer and stores the link. Throws OAuthError with public text. */
   finish(subject: Subject, pending: UpstreamPending, answer: URLSearchParams): Promise<void>
 }
@@ -42,11 +45,14 @@ export interface UpstreamPending {
   readonly fingerprint: string
   readonly state: string
   readonly codeVerifier: string
+  readonly scopes: readonly string[]
 }
 
 /** Slot 2: how the gateway authenticates to the upstream. One per route. */
 export interface UpstreamAuth {
   attach(caller: Caller): Promise<Credentials>
+  /** The upstream answered that these scopes are missing. True: they were not asked for yet, so signing in again will help; false: they were, and not granted. */
+  demanded?(caller: Caller, scopes: readonly string[]): Promise<boolean>
   /** The upstream answered 401 to what was sent. True: attach again, the credentials are others now. After the second time there is no third. */
   rejected?(caller: Caller, sent: Credentials, time: 1 | 2): Promise<boolean>
   readonly link?: UpstreamLink

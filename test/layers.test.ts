@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   slots: ['oauth:types'],
 
   // Pure rules: no I/O, no clock of their own.
-  oauth: ['errors', 'slots:types', 'store/records', 'store/seal:types'],
+  oauth: ['errors', 'loopback', 'slots:types', 'store/records', 'store/seal:types'],
   policy: ['config:types', 'loopback', 'slots:types'],
   pages: [],
   cookies: ['oauth'],
@@ -31,14 +31,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   watch: ['ops:types'],
   reload: ['config/problem', 'config/parse', 'config/schema-walk', 'ops:types', 'watch'],
   store: ['errors', 'oauth:types', 'slots:types'],
-  upstream: ['errors', 'loopback', 'slots:types'],
+  upstream: ['errors', 'loopback', 'oauth/client-document', 'slots:types'],
 
   // The slots' implementations. They never know each other.
   login: ['config:types', 'errors', 'oauth', 'slots:types', 'store/private-files'],
   auth: ['config:types', 'errors', 'oauth', 'ops:types', 'slots:types', 'store', 'upstream'],
 
   // One generation, and what serves it. Endpoints see the built gateway, never the configuration it was built from.
-  gateway: ['auth', 'chain', 'config:types', 'cookies', 'oauth', 'policy:types', 'slots:types'],
+  gateway: [
+    'auth',
+    'chain',
+    'config:types',
+    'cookies',
+    'oauth',
+    'policy:types',
+    'slots:types',
+    'upstream/client-documents:types',
+  ],
   streams: ['gateway:types', 'oauth', 'policy', 'slots:types', 'store'],
   exchanges: [],
   departed: ['endpoints:types', 'gateway:types', 'slots:types', 'store'],
@@ -56,7 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'streams:types',
     'upstream',
   ],
-  server: ['cookies', 'endpoints', 'gateway:types', 'reply', 'upstream:types'],
+  server: ['cookies', 'endpoints', 'policy/cors', 'gateway:types', 'reply', 'upstream:types'],
 
   // A new configuration, from what a preset or a live server says.
   init: ['config', 'errors', 'upstream'],
@@ -127,6 +136,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   chokidar: ['watch'],
   fastify: ['server', 'app:types'],
   got: ['upstream/http'],
+  jose: ['oauth/assertion'],
   lmdb: ['store'],
   oauth4webapi: ['upstream'],
   pino: ['ops'],

@@ -49,11 +49,19 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
     return found
   }
 
+  /** The union: what the route asks for, what was asked for before, what the upstream demanded since (spec-P8, U6). */
+  async function scopesFor(subject: Subject, destination: Destination): Promise<readonly string[]> {
+    const found = await links.find(subject, fingerprintOf(destination))
+    return union(destination.scopes, found?.link.asked ?? [], found?.link.wanted ?? [])
+  }
+
   const link: UpstreamLink = {
     callbackPath: source.callbackPath,
 
-    async scopes() {
-      return (await source.known())?.scopes ?? parseScope(entry.scope)
+    async scopes(subject) {
+      const destination = await source.known()
+      if (destination === undefined) return parseScope(entry.scope)
+      return subject === undefined ? destination.scopes : scopesFor(subject, destination)
     },
 
     async fingerprint() {
@@ -63,25 +71,28 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
 
     async isGood(subject) {
       const known = await find(subject)
-      if (known === undefined || !includesAll(known.found.link.asked, known.destination.scopes)) return false
+      if (known === undefined) return false
+      const { asked, wanted } = known.found.link
+      if (!includesAll(asked, union(known.destination.scopes, wanted))) return false
       // An upstream that does not answer, or refuses the gateway itself, has said nothing about this link.
       return usable(subject).then((found) => found !== undefined, isUpstreamsFault)
     },
 
-    async begin(state) {
+    async begin(subject, state) {
       const destination = await source.renew().catch(asSignInError)
+      const scopes = await scopesFor(subject, destination)
       const codeVerifier = createCodeVerifier()
-      const location = await authorizationUrl(destination.server, { state, codeVerifier, ...destination })
-      return { location, pending: { fingerprint: fingerprintOf(destination), state, codeVerifier } }
+      const { server, resource } = destination
+      const location = await authorizationUrl(server, { state, codeVerifier, scopes, resource })
+      return { location, pending: { fingerprint: fingerprintOf(destination), state, codeVerifier, scopes } }
     },
 
-    async finish(subject, { state, codeVerifier, fingerprint: expected }, answer) {
+    async finish(subject, { state, codeVerifier, fingerprint: expected, scopes }, answer) {
       const destination = await source.known()
       if (destination === undefined || fingerprintOf(destination) !== expected) throw movedMeanwhile()
-      const { server, resource, scopes } = destination
+      const { server, resource } = destination
       const tokens = await redeem(http, server, { answer, state, codeVerifier, resource }, now())
-      const earlier = await links.find(subject, expected)
-      await links.save(subject, expected, tokens, union(earlier?.link.asked ?? [], scopes))
+      await links.save(subject, expected, tokens, scopes)
     },
   }
 
@@ -99,6 +110,13 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
         })
       }
       return { headers: { authorization: `Bearer ${found.tokens.accessToken}` } }
+    },
+
+    async demanded({ subject }: Caller, scopes) {
+      const known = await find(subject)
+      if (known === undefined || includesAll(known.found.link.asked, scopes)) return false
+      await links.want(known.found, scopes)
+      return true
     },
 
     async rejected({ subject }: Caller, sent, time) {

@@ -1,4 +1,5 @@
 // The tokens that people have at upstreams: kept sealed, bound to the record they lie in, opened once per version.
+import { union } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import type { Subject } from '../slots.ts'
 import { FORMAT, indexes, keys, type Link } from '../store/records.ts'
@@ -22,6 +23,8 @@ export interface Links {
   renew(found: OpenLink, tokens: UpstreamTokens): Promise<boolean>
   /** The upstream refused it for good: that person has to connect again. The tokens are kept (design §6.9). */
   bury(found: OpenLink): Promise<void>
+  /** The upstream demands these scopes too: that person is to be asked for them at the next sign-in. */
+  want(found: OpenLink, scopes: readonly string[]): Promise<void>
 }
 
 /** A link that nobody used for so long is deleted (design §2). */
@@ -83,6 +86,7 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
         subject,
         fingerprint,
         asked,
+        wanted: [],
         granted: tokens.scope,
         sealed: seal(key, tokens),
         dead: false,
@@ -101,6 +105,10 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
 
     async bury(found) {
       await change(found, { dead: true })
+    },
+
+    async want(found, scopes) {
+      await change(found, { wanted: union(found.link.wanted, scopes) })
     },
   }
 }

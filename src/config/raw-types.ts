@@ -178,6 +178,7 @@ export interface RawClientsConfig {
     readonly [k: string]: RawStaticClient
   }
   readonly registration?: RawRegistrationConfig
+  readonly cimd?: RawCimdConfig
 }
 /**
  * One client that the configuration knows, in the names of RFC 7591.
@@ -199,6 +200,10 @@ export interface RawStaticClient {
    * Whether the client may introspect every token, not only its own (RFC 7662). Needs a client_secret.
    */
   readonly introspect?: boolean | string
+  /**
+   * Where the client's public keys are. Then it authenticates with private_key_jwt (RFC 7523) and has no client_secret.
+   */
+  readonly jwks_uri?: string
 }
 /**
  * Dynamic client registration (RFC 7591).
@@ -212,6 +217,27 @@ export interface RawRegistrationConfig {
    * Private-use URI schemes (RFC 8252 §7.1) that registered redirect URIs may have besides https and loopback http.
    */
   readonly redirect_schemes?: readonly string[]
+}
+/**
+ * Clients whose client_id is the URL of a metadata document (client ID metadata documents).
+ */
+export interface RawCimdConfig {
+  /**
+   * Whether such clients are accepted.
+   */
+  readonly enabled?: boolean | string
+  /**
+   * Only documents of these domains and what is below them. Left out: of all.
+   */
+  readonly allow?: readonly string[]
+  /**
+   * No documents of these domains and what is below them.
+   */
+  readonly deny?: readonly string[]
+  /**
+   * Hosts whose documents may lie on private addresses; on loopback also over http.
+   */
+  readonly allow_private_hosts?: readonly string[]
 }
 /**
  * An upstream's authorization server and the gateway's registration there, in the names of RFC 8414 and RFC 7591.

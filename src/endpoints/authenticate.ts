@@ -4,6 +4,7 @@ import { OAuthError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import { findAccessToken } from '../oauth/grant.ts'
+import { union } from '../oauth/scope.ts'
 import { parseToken } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import type { Caller } from '../slots.ts'
@@ -17,10 +18,21 @@ export class MissingToken extends OAuthError {
   }
 }
 
+/** The upstream demands more than it was asked for: signing in again asks for these too (spec-R4, spec-P8). */
+export class MissingScopes extends OAuthError {
+  readonly scopes: readonly string[]
+
+  constructor(scopes: readonly string[], route: Route) {
+    super('insufficient_scope', 'the upstream needs more scopes: sign in again', { route: route.name })
+    this.scopes = scopes
+  }
+}
+
 /** The challenge that belongs to a refusal on this route, whatever route a token was for; undefined where signing in again would not help. */
 export function challengeFor(error: OAuthError, route: Route): string | undefined {
   if (error.code !== 'invalid_token' && error.code !== 'insufficient_scope') return undefined
-  const { scopes, resourceMetadata } = route
+  const { resourceMetadata } = route
+  const scopes = error instanceof MissingScopes ? union(route.scopes, error.scopes) : route.scopes
   const reason = error instanceof MissingToken ? {} : { error: error.code, description: error.message }
   return bearerChallenge({ ...reason, scopes, resourceMetadata })
 }

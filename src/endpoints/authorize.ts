@@ -1,7 +1,7 @@
 // GET /authorize: judges an authorization request and shows screen 1. Nothing is decided here without a person.
 import { OAuthError, PageError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
-import { type Client, findClient } from '../oauth/client.ts'
+import type { Client } from '../oauth/client.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
 import { checkChallenge } from '../oauth/pkce.ts'
 import { checkRedirectUri, redirectLocation, type VerifiedRedirect } from '../oauth/redirect-uri.ts'
@@ -10,6 +10,7 @@ import { parseScope, routeOfScopes } from '../oauth/scope.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { pickerPage } from '../pages/picker.ts'
 import { htmlReply, type Reply, redirectReply } from '../reply.ts'
+import { findClient } from './clients.ts'
 import { consentReply } from './consent-reply.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { currentSession } from './sessions.ts'
@@ -19,7 +20,7 @@ export const authorize: Handle = async (request, gateway, deps) => {
   // Until client and redirect_uri are verified every error is a page: an error redirect to an unverified address is an
   // open redirect (sec-A1; CVE-2026-41479).
   const parameters = parseParameters(request.query)
-  const client = knownClient(parameters, gateway, deps)
+  const client = await knownClient(parameters, gateway, deps)
   const redirect = checkRedirectUri(client.redirectUris, parameters.get('redirect_uri'))
   try {
     const asked = checkRequest(parameters, gateway)
@@ -38,14 +39,25 @@ export const authorize: Handle = async (request, gateway, deps) => {
   }
 }
 
-function knownClient(parameters: Parameters, gateway: Gateway, { sealer }: Deps): Client {
-  const client = findClient(required(parameters, 'client_id'), gateway, sealer)
+async function knownClient(parameters: Parameters, gateway: Gateway, deps: Deps): Promise<Client> {
+  const client = await findClient(required(parameters, 'client_id'), gateway, deps).catch(documentError)
   if (client !== undefined) return client
   throw new PageError(
     400,
     'This client is not known here',
     'The client uses a registration that this gateway did not make, or made under another key. Remove the server from your client and add it again, so that it registers anew.',
     { reason: 'unknown_client' },
+  )
+}
+
+/** Whatever is wrong with a client's document, the person can do the same about it (sec-F6: one page for all causes). */
+function documentError(error: unknown): never {
+  if (!(error instanceof OAuthError)) throw error
+  throw new PageError(
+    400,
+    'This client cannot be verified',
+    'The address that the client gives as its identity does not hold a usable description of it. Tell its developer, or use another client.',
+    { reason: error.message, ...error.detail },
   )
 }
 
@@ -114,6 +126,7 @@ async function showConsent(
     {
       clientId: client.id,
       clientName: client.name,
+      clientHost: client.documentHost,
       redirectUri: redirect,
       state: parameters.get('state'),
       codeChallenge,

@@ -24,12 +24,13 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
   const html = consentPage({
     brand: gateway.brand,
     clientName: transaction.clientName,
+    clientHost: transaction.clientHost,
     redirectUri: transaction.redirectUri,
     route: { title: route.title, description: route.description, resource: route.resource },
     upstream: {
       host: route.upstream.url.host,
       asksForAccount: link !== undefined,
-      scopes: (await link?.scopes()) ?? [],
+      scopes: (await link?.scopes(session?.subject)) ?? [],
     },
     transaction: transaction.id,
     csrf: csrfToken(bound, session?.subject),

@@ -187,7 +187,7 @@ async function toUpstream(
 ): Promise<Reply> {
   const { deps, route } = submission
   const state = `${submission.entry.value.id}.${mintSecret()}`
-  const started = await link.begin(state).catch((error: unknown) => {
+  const started = await link.begin(subject, state).catch((error: unknown) => {
     if (error instanceof OAuthError) return error
     throw error
   })

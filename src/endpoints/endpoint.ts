@@ -6,6 +6,7 @@ import type { Reply } from '../reply.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { Store } from '../store/store.ts'
 import type { Streams } from '../streams.ts'
+import type { ClientDocuments } from '../upstream/client-documents.ts'
 
 export interface EndpointRequest {
   readonly path: string
@@ -20,6 +21,7 @@ export interface Deps {
   readonly store: Store
   readonly sealer: Sealer
   readonly streams: Streams
+  readonly clientDocuments: ClientDocuments
   readonly now: () => number
   readonly log: Log
 }

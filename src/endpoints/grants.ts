@@ -2,6 +2,7 @@
 import type { Gateway, Route } from '../gateway.ts'
 import { grantExpiresAtMs, issueCode } from '../oauth/grant.ts'
 import { redirectLocation } from '../oauth/redirect-uri.ts'
+import { union } from '../oauth/scope.ts'
 import { hashToken, mintGrantId, mintToken, type PresentedToken } from '../oauth/tokens.ts'
 import { type Reply, redirectReply } from '../reply.ts'
 import type { Subject } from '../slots.ts'
@@ -26,7 +27,7 @@ export async function codeReply(
     subject,
     clientId: transaction.clientId,
     route: route.name,
-    scopes: route.scopes,
+    scopes: union(route.scopes, (await route.auth.link?.scopes(subject)) ?? []),
     redirectUri: transaction.redirectUri,
     challenge: transaction.codeChallenge,
   }

@@ -1,7 +1,7 @@
 // POST /introspect: token introspection (RFC 7662). A client learns of its own tokens only; static clients that the
 // configuration trusts with it, of all. Everything else is `active: false`, without a reason (sec-T12).
 import type { Gateway } from '../gateway.ts'
-import { authenticateClient, type Client } from '../oauth/client.ts'
+import type { Client } from '../oauth/client.ts'
 import { findAccessToken, judgeRefresh } from '../oauth/grant.ts'
 import { parseParameters, required } from '../oauth/parameters.ts'
 import { formatScope } from '../oauth/scope.ts'
@@ -9,6 +9,7 @@ import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
+import { authenticateClient } from './clients.ts'
 import type { Handle } from './endpoint.ts'
 import { checkForm } from './form.ts'
 import { findGrant } from './grants.ts'
@@ -16,7 +17,7 @@ import { findGrant } from './grants.ts'
 export const introspect: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters = parseParameters(body)
-  const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
+  const client = await authenticateClient(headers.authorization, parameters, gateway, deps)
   const token = required(parameters, 'token')
   const presented = parseToken('access', token) ?? parseToken('refresh', token)
   const grant = presented && (await findGrant(presented, deps))?.value

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
+import { parseScope } from '../oauth/scope.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
 import type { Caller, Credentials } from '../slots.ts'
 import { forward } from '../upstream/forward.ts'
@@ -11,11 +12,12 @@ import { JSON_RPC_CODE, jsonRpcError, requestId } from '../upstream/json-rpc.ts'
 import type { Pools } from '../upstream/pools.ts'
 import { readBody } from '../upstream/read-body.ts'
 import type { ForwardOutcome, ResponseHead, Verdict } from '../upstream/relay.ts'
-import { authenticate, challengeFor } from './authenticate.ts'
+import { parseBearerHints } from '../upstream/well-known.ts'
+import { authenticate, challengeFor, MissingScopes } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
 import { asGatewayError, retryAfter } from './failure.ts'
 
-const METHODS: ReadonlySet<string> = new Set(['POST', 'GET', 'DELETE'])
+export const MCP_METHODS: readonly string[] = ['POST', 'GET', 'DELETE']
 
 export interface McpExchange {
   readonly request: IncomingMessage
@@ -51,7 +53,7 @@ async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Pro
     end: () => exchange.response.destroy(),
   })
   const outcome = await sendWithCredentials(exchange, caller, body).finally(over)
-  if (outcome.kind === 'stopped') throw refusedBy(route, outcome)
+  if (outcome.kind === 'stopped') throw await refusal(route, caller, outcome)
   deps.log.debug('relayed', {
     route: route.name,
     method: request.method,
@@ -69,11 +71,15 @@ async function sendWithCredentials(
   const { auth } = exchange.route
   const first = await auth.attach(caller)
   const outcome = await send(exchange, first, body)
-  if (outcome.kind !== 'stopped' || !(await auth.rejected?.(caller, first, 1))) return outcome
+  if (!isUnauthorized(outcome) || !(await auth.rejected?.(caller, first, 1))) return outcome
   const second = await auth.attach(caller)
   const again = await send(exchange, second, body)
-  if (again.kind === 'stopped') await auth.rejected?.(caller, second, 2)
+  if (isUnauthorized(again)) await auth.rejected?.(caller, second, 2)
   return again
+}
+
+function isUnauthorized(outcome: ForwardOutcome): boolean {
+  return outcome.kind === 'stopped' && outcome.status === 401
 }
 
 function send(
@@ -100,9 +106,27 @@ function send(
   )
 }
 
+async function refusal(route: Route, caller: Caller, head: ResponseHead): Promise<Error> {
+  if (head.status === 401) return refusedBy(route, head)
+  const needed = parseScope(parseBearerHints(challengeOf(head)).scope)
+  const helps = needed.length > 0 && (await route.auth.demanded?.(caller, needed))
+  // A challenge for scopes that were asked for and not granted would send the client round and round (design §5).
+  return helps
+    ? new MissingScopes(needed, route)
+    : new OAuthError('access_denied', 'the upstream did not grant what this needs', {
+        route: route.name,
+        scopes: needed.join(' '),
+      })
+}
+
 // The upstream's own challenge would send the client to sign in at the upstream (sec-T14).
-function stopAtRefusal({ status }: ResponseHead): Verdict {
-  return status === 401 ? 'stop' : 'pass'
+function stopAtRefusal(head: ResponseHead): Verdict {
+  const demandsScopes = head.status === 403 && /\binsufficient_scope\b/.test(challengeOf(head) ?? '')
+  return head.status === 401 || demandsScopes ? 'stop' : 'pass'
+}
+
+function challengeOf({ headers }: ResponseHead): string | undefined {
+  return headers['www-authenticate']
 }
 
 function refusedBy(route: Route, { status }: ResponseHead): Error {
@@ -119,7 +143,7 @@ function refusedBy(route: Route, { status }: ResponseHead): Error {
 
 function checkRequest({ request, gateway }: McpExchange): void {
   const { method = '', headers, rawHeaders } = request
-  if (!METHODS.has(method)) throw new HttpError(405, `${method} is not used by MCP`)
+  if (!MCP_METHODS.includes(method)) throw new HttpError(405, `${method} is not used by MCP`)
   checkSingleHeaders(rawHeaders)
   // DNS rebinding: a page of another site must reach us neither under its own name nor with its own origin (spec-R6).
   if (!isAllowedHost(gateway.site, headers.host)) {
@@ -160,7 +184,7 @@ function writeFailure(
     ...retryAfter(error),
     ...challengeHeader(error, route),
     // RFC 9110 §15.5.6: a 405 names what is allowed.
-    ...(status === 405 && { allow: [...METHODS].join(', ') }),
+    ...(status === 405 && { allow: MCP_METHODS.join(', ') }),
     // What is left of an unread body can't be told from a next request, so the connection ends with the answer.
     ...(!request.complete && { connection: 'close' }),
   }

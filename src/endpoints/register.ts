@@ -10,7 +10,7 @@ import { jsonReply } from '../reply.ts'
 import type { Handle } from './endpoint.ts'
 
 export const register: Handle = async ({ body, headers }, gateway, { sealer, now, log }) => {
-  const { enabled, redirect_schemes: schemes } = gateway.registration
+  const { enabled, redirect_schemes: schemes } = gateway.clientRules.registration
   if (!enabled) throw new OAuthError('access_denied', 'this gateway does not take registrations')
   if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) {
     throw new OAuthError('invalid_client_metadata', 'the body must be application/json')

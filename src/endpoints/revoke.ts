@@ -1,11 +1,11 @@
 // POST /revoke: token revocation (RFC 7009). 200 for whatever is not this client's: it learns nothing of other tokens.
-import { authenticateClient } from '../oauth/client.ts'
 import { judgeRefresh, withoutAccessToken } from '../oauth/grant.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
 import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
 import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
+import { authenticateClient } from './clients.ts'
 import type { Deps, Handle } from './endpoint.ts'
 import { checkForm } from './form.ts'
 import { findGrant, replaceGrant, revokeGrant } from './grants.ts'
@@ -15,7 +15,7 @@ const MAX_ATTEMPTS = 50
 export const revoke: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters: Parameters = parseParameters(body)
-  const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
+  const client = await authenticateClient(headers.authorization, parameters, gateway, deps)
   const token = required(parameters, 'token')
   // `token_type_hint` is not needed: our tokens say what they are.
   const presented = parseToken('refresh', token) ?? parseToken('access', token)

@@ -2,7 +2,7 @@
 // unless what happened proves that it was stolen.
 import { OAuthError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
-import { authenticateClient, type Client } from '../oauth/client.ts'
+import type { Client } from '../oauth/client.ts'
 import {
   findAccessToken,
   findSpent,
@@ -23,6 +23,7 @@ import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
 import { openUnder, sealUnder } from '../store/seal.ts'
 import type { Entry } from '../store/store.ts'
+import { authenticateClient } from './clients.ts'
 import type { Deps, Handle } from './endpoint.ts'
 import { checkForm } from './form.ts'
 import { findGrant, replaceGrant, revokeGrant } from './grants.ts'
@@ -64,7 +65,7 @@ const MAX_ATTEMPTS = 50
 export const token: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters = parseParameters(body)
-  const client = authenticateClient(headers.authorization, parameters, gateway, deps.sealer)
+  const client = await authenticateClient(headers.authorization, parameters, gateway, deps)
   const grantType = GRANT_TYPES.get(required(parameters, 'grant_type'))
   if (grantType === undefined) {
     throw new OAuthError(

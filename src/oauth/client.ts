@@ -1,6 +1,7 @@
-// Who an OAuth client is to the gateway, and whether a request to /token really comes from it. Pure.
+// Who an OAuth client is to the gateway, and what a request to /token presents to prove it. Pure.
 import { OAuthError } from '../errors.ts'
 import type { Sealer } from '../store/seal.ts'
+import type { ClientDocument, PublicJwk } from './client-document.ts'
 import type { ClientAuthMethod } from './metadata.ts'
 import type { Parameters } from './parameters.ts'
 import { isClientSecret, openClientId } from './registration.ts'
@@ -10,9 +11,13 @@ export interface Client {
   readonly id: string
   /** What the client calls itself. Unverified: whoever registers may claim any name. */
   readonly name: string | undefined
+  /** The host that serves the client's metadata document: the one thing about it that is proven. */
+  readonly documentHost: string | undefined
   readonly redirectUris: readonly string[]
   readonly authMethods: readonly ClientAuthMethod[]
   readonly isSecret: (secret: string) => boolean
+  /** Where its public keys are, if it authenticates with one. */
+  readonly keys: ClientDocument['keys']
   /** Trusted by the configuration to ask about every token, not only its own (RFC 7662). */
   readonly introspectsAll: boolean
 }
@@ -21,32 +26,14 @@ export interface Client {
 export interface StaticClient {
   readonly client_name?: string
   readonly client_secret?: string
+  readonly jwks_uri?: string
   readonly redirect_uris: readonly string[]
   readonly introspect: boolean
 }
 
-/** Where clients are looked up. */
-export interface ClientDirectory {
-  readonly issuer: string
-  readonly staticClients: ReadonlyMap<string, StaticClient>
-}
+const noSecret = () => false
 
-/** Undefined: this gateway does not know the client. */
-export function findClient(
-  clientId: string,
-  { issuer, staticClients }: ClientDirectory,
-  sealer: Sealer,
-): Client | undefined {
-  const known = staticClients.get(clientId)
-  if (known !== undefined) return describeStatic(clientId, known)
-  const registered = openClientId(sealer, issuer, clientId)
-  if (registered === undefined) return undefined
-  const { name, redirectUris, authMethod } = registered
-  const isSecret = (secret: string) => isClientSecret(sealer, clientId, secret)
-  return { id: clientId, name, redirectUris, authMethods: [authMethod], isSecret, introspectsAll: false }
-}
-
-function describeStatic(id: string, client: StaticClient): Client {
+export function describeStatic(id: string, client: StaticClient): Client {
   const {
     client_secret: secret = '',
     client_name: name = id,
@@ -56,67 +43,128 @@ function describeStatic(id: string, client: StaticClient): Client {
   return {
     id,
     name,
+    documentHost: undefined,
     redirectUris,
-    authMethods: secret === '' ? ['none'] : ['client_secret_basic', 'client_secret_post'],
+    authMethods: staticMethods(client),
     isSecret: (presented) => secret !== '' && sameHash(hashToken(presented), hashToken(secret)),
+    keys: client.jwks_uri === undefined ? undefined : { uri: client.jwks_uri },
     introspectsAll: introspect,
   }
 }
 
-/** Client credentials as presented (RFC 6749 §2.3.1). */
-interface PresentedCredentials {
+function staticMethods({ client_secret: secret, jwks_uri: uri }: StaticClient): readonly ClientAuthMethod[] {
+  if (uri !== undefined) return ['private_key_jwt']
+  return secret === undefined ? ['none'] : ['client_secret_basic', 'client_secret_post']
+}
+
+/** Undefined: this gateway did not make that id. */
+export function describeRegistered(id: string, issuer: string, sealer: Sealer): Client | undefined {
+  const registered = openClientId(sealer, issuer, id)
+  if (registered === undefined) return undefined
+  const { name, redirectUris, authMethod } = registered
+  return {
+    id,
+    name,
+    documentHost: undefined,
+    redirectUris,
+    authMethods: [authMethod],
+    isSecret: (secret) => isClientSecret(sealer, id, secret),
+    keys: undefined,
+    introspectsAll: false,
+  }
+}
+
+export function describeDocument(id: string, document: ClientDocument): Client {
+  const { name, redirectUris, authMethod, keys } = document
+  return {
+    id,
+    name,
+    documentHost: new URL(id).host,
+    redirectUris,
+    authMethods: [authMethod],
+    isSecret: noSecret,
+    keys,
+    introspectsAll: false,
+  }
+}
+
+/** Client credentials as presented (RFC 6749 §2.3.1, RFC 7523 §2.2). */
+export interface PresentedCredentials {
   readonly method: ClientAuthMethod
   readonly clientId: string
-  readonly secret: string | undefined
+  /** A secret, or the assertion of `private_key_jwt`. */
+  readonly proof: string | undefined
 }
 
-/**
- * The client of a request to /token: exactly the method it registered, or invalid_client. Checked before anything is
- * spent, so a stranger's attempt leaves the code or refresh token as it was (sec-R8).
- */
-export function authenticateClient(
-  authorization: string | undefined,
-  parameters: Parameters,
-  directory: ClientDirectory,
-  sealer: Sealer,
-): Client {
-  const { method, clientId, secret } = presentedCredentials(authorization, parameters)
-  const client = findClient(clientId, directory, sealer)
-  if (client === undefined) throw new OAuthError('invalid_client', 'unknown client: register again')
-  if (!client.authMethods.includes(method)) {
-    throw new OAuthError(
-      'invalid_client',
-      `this client authenticates with ${client.authMethods.join(' or ')}`,
-      { presented: method },
-    )
-  }
-  if (secret !== undefined && !client.isSecret(secret))
-    throw new OAuthError('invalid_client', 'the client secret is wrong')
-  return client
-}
+export type KeySet = { readonly keys: readonly PublicJwk[] }
 
-function presentedCredentials(
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
+/** Throws OAuthError when there is none, more than one, or one that can't be read. */
+export function presentedCredentials(
   authorization: string | undefined,
   parameters: Parameters,
 ): PresentedCredentials {
   const bodyId = parameters.get('client_id')
-  const bodySecret = parameters.get('client_secret')
-  if (authorization !== undefined) {
-    const basic = parseBasic(authorization)
-    if (basic === undefined)
-      throw new OAuthError('invalid_client', 'the Authorization header is not Basic client authentication')
-    if (bodySecret !== undefined || (bodyId !== undefined && bodyId !== basic.clientId)) {
-      throw new OAuthError('invalid_request', 'more than one client authentication')
-    }
-    return basic
-  }
+  const secret = parameters.get('client_secret')
+  const assertion = parameters.get('client_assertion')
+  const ways = [authorization, secret, assertion].filter((way) => way !== undefined)
+  if (ways.length > 1) throw new OAuthError('invalid_request', 'more than one client authentication')
+  if (authorization !== undefined) return basicCredentials(authorization, bodyId)
+  if (assertion !== undefined) return assertionCredentials(assertion, parameters)
   if (bodyId === undefined)
     throw new OAuthError('invalid_client', 'no client authentication: client_id is missing')
-  return {
-    method: bodySecret === undefined ? 'none' : 'client_secret_post',
-    clientId: bodyId,
-    secret: bodySecret,
+  return { method: secret === undefined ? 'none' : 'client_secret_post', clientId: bodyId, proof: secret }
+}
+
+/** Whether the client authenticates the way it registered, exactly (sec-R8). An assertion is still to be verified. */
+export function checkCredentials(client: Client, { method, proof }: PresentedCredentials): void {
+  if (!client.authMethods.includes(method)) {
+    const registered = client.authMethods.join(' or ')
+    throw new OAuthError('invalid_client', `this client authenticates with ${registered}`, {
+      presented: method,
+    })
   }
+  if (method.startsWith('client_secret') && !client.isSecret(proof ?? '')) {
+    throw new OAuthError('invalid_client', 'the client secret is wrong')
+  }
+}
+
+// Who it claims to be is read before the signature is checked, since it says whose keys to check it with.
+function assertionCredentials(assertion: string, parameters: Parameters): PresentedCredentials {
+  if (parameters.get('client_assertion_type') !== ASSERTION_TYPE) {
+    throw new OAuthError('invalid_request', `client_assertion_type must be ${ASSERTION_TYPE}`)
+  }
+  const claimed = claimedSubject(assertion)
+  const clientId = parameters.get('client_id') ?? claimed
+  if (clientId === undefined || claimed !== clientId) {
+    throw new OAuthError('invalid_client', 'the client assertion is not about this client')
+  }
+  return { method: 'private_key_jwt', clientId, proof: assertion }
+}
+
+function claimedSubject(assertion: string): string | undefined {
+  try {
+    const payload: unknown = JSON.parse(
+      Buffer.from(assertion.split('.')[1] ?? '', 'base64url').toString('utf8'),
+    )
+    const subject =
+      typeof payload === 'object' && payload !== null && 'sub' in payload ? payload.sub : undefined
+    return typeof subject === 'string' ? subject : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function basicCredentials(authorization: string, bodyId: string | undefined): PresentedCredentials {
+  const basic = parseBasic(authorization)
+  if (basic === undefined) {
+    throw new OAuthError('invalid_client', 'the Authorization header is not Basic client authentication')
+  }
+  if (bodyId !== undefined && bodyId !== basic.clientId) {
+    throw new OAuthError('invalid_request', 'more than one client authentication')
+  }
+  return basic
 }
 
 // RFC 6749 §2.3.1 wants both halves form-encoded; clients differ, and ours are made of characters that encode to themselves.
@@ -128,7 +176,7 @@ function parseBasic(authorization: string): PresentedCredentials | undefined {
   if (colon < 1) return undefined
   const [clientId, secret] = [decode(text.slice(0, colon)), decode(text.slice(colon + 1))]
   if (clientId === undefined || secret === undefined) return undefined
-  return { method: 'client_secret_basic', clientId, secret }
+  return { method: 'client_secret_basic', clientId, proof: secret }
 }
 
 function decode(text: string): string | undefined {

@@ -1,6 +1,14 @@
 // The two discovery documents: protected resource metadata (RFC 9728) per route, authorization server metadata (RFC 8414) once. Pure.
 
-export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const
+export const CLIENT_AUTH_METHODS = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+] as const
+
+/** Asymmetric only: a shared key would be a secret in a public document (RFC 8725 §3.1 for the allow-list). */
+export const ASSERTION_ALGORITHMS = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519'] as const
 
 export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number]
 
@@ -23,6 +31,7 @@ export function protectedResourceMetadata(issuer: string, route: ResourceDescrip
 
 export interface ServerFeatures {
   readonly registration: boolean
+  readonly clientDocuments: boolean
 }
 
 /** `scopes_supported` is left out on purpose: several clients ask for everything listed there. */
@@ -36,11 +45,15 @@ export function authorizationServerMetadata(issuer: string, features: ServerFeat
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint: `${issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: features.clientDocuments,
   }
 }

@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import type { Sealer } from '../store/seal.ts'
-import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from './metadata.ts'
+import type { ClientAuthMethod } from './metadata.ts'
 import { checkRegistrable } from './redirect-uri.ts'
 
 /** What a registration may say and the gateway remembers. Everything else in the request is ignored (RFC 7591 §2). */
@@ -21,6 +21,8 @@ const MAX_NAME_LENGTH = 200
 const PURPOSE = 'registration'
 const SECRET_PURPOSE = 'client_secret'
 const PREFIX = 'dcr-'
+/** Keys would not fit into a sealed id: clients that have some bring a metadata document, or stand in the configuration. */
+const REGISTRABLE_METHODS: readonly ClientAuthMethod[] = ['none', 'client_secret_basic', 'client_secret_post']
 const SERVED_GRANTS = ['authorization_code', 'refresh_token']
 
 /** Judges a registration request. Unknown members are ignored, an auth method we lack is replaced (RFC 7591 §3.2.1 allows it and clients read the echo). */
@@ -69,7 +71,7 @@ function clientName(name: unknown): string | undefined {
 
 function authMethod(method: unknown): ClientAuthMethod {
   if (method === undefined || method === null) return 'client_secret_basic' // the default of RFC 7591 §2
-  return CLIENT_AUTH_METHODS.find((known) => known === method) ?? 'none'
+  return REGISTRABLE_METHODS.find((known) => known === method) ?? 'none'
 }
 
 /** Seals the metadata into a client_id. It never looks like a URL, so it can't be taken for a client ID metadata document (spec-C8). */

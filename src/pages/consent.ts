@@ -6,6 +6,8 @@ export interface ConsentView {
   readonly brand: string
   /** What the client calls itself; anyone may register any name. */
   readonly clientName: string | undefined
+  /** The host that serves the client's metadata document: proven, unlike its name. */
+  readonly clientHost: string | undefined
   readonly redirectUri: string
   readonly route: {
     readonly title: string
@@ -52,7 +54,7 @@ ${identity(view)}
 function details(view: ConsentView, name: string): Markup {
   const { upstream, route } = view
   return html`<dl>
-<div><dt>Client</dt><dd>${name}<span class="tag">unverified name</span></dd></div>
+<div><dt>Client</dt><dd>${name}<span class="tag">unverified name</span>${view.clientHost === undefined ? undefined : html`<br>described by <strong>${view.clientHost}</strong>`}</dd></div>
 <div><dt>Returns to</dt><dd><strong>${destination(view.redirectUri)}</strong></dd></div>
 <div><dt>Server</dt><dd>${route.title}<br><code>${route.resource}</code>${route.description === undefined ? undefined : html`<br>${route.description}`}</dd></div>
 <div><dt>Upstream</dt><dd>${upstream.host}${upstream.asksForAccount ? ' (you may be asked to sign in there next)' : ''}</dd></div>

@@ -11,6 +11,8 @@ export interface Transaction {
   readonly id: string
   readonly clientId: string
   readonly clientName: string | undefined
+  /** The host of its metadata document, if it has one. */
+  readonly clientHost: string | undefined
   readonly redirectUri: VerifiedRedirect
   /** The client's own `state`: opaque payload, never a key (two clients may send the same one). */
   readonly state: string | undefined
@@ -89,6 +91,8 @@ export interface Link {
   readonly fingerprint: string
   /** Every scope that was asked for. A route that needs others asks again, for the union; one refused is not asked for in a loop. */
   readonly asked: readonly string[]
+  /** Scopes that the upstream demanded later and that were not asked for yet: the next sign-in asks for them too. */
+  readonly wanted: readonly string[]
   /** The scope that the upstream said it granted, as it wrote it; undefined when it never said. */
   readonly granted: string | undefined
   readonly sealed: string

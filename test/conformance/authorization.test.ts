@@ -15,15 +15,6 @@ import { type Check, conformance, modernNode, run, WHY_SKIPPED } from './conform
 const SCENARIOS = ['authorization-code-grant', 'authorization-server-metadata-endpoint']
 const REVISIONS = ['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28']
 
-/** What may be missing, and why. One that no longer occurs fails the test: then its line goes. */
-const KNOWN: { check: string; revisions: string[]; reason: string }[] = [
-  {
-    check: 'authorization-server-metadata-cimd: WARNING',
-    revisions: ['2025-11-25', '2026-07-28'],
-    reason: 'client ID metadata documents are a SHOULD, and the gateway does not read them yet',
-  },
-]
-
 const ROUTES: { name: string; screens: number }[] = [
   { name: 'open', screens: 1 },
   { name: 'github', screens: 2 },
@@ -49,10 +40,7 @@ for (const { name, screens } of ROUTES) {
         { browse: async (url) => seen.push(...(await signInUntil(callback, url))) },
       )
 
-      const known = KNOWN.filter(({ revisions }) => revisions.includes(revision))
-      const excuses = known.map(({ check, reason }) => `expected: ${check} (${reason})`)
-      const expected = known.map(({ check }) => check)
-      assert.equal(faults(checks), expected, [report(checks), ...excuses].join('\n'))
+      assert.equal(faults(checks), [], report(checks))
       assert.equal([...new Set(checks.map(({ scenario }) => scenario))].sort(), SCENARIOS, output)
       assert.is(exitCode, 0, output)
       assert.is(seen.length, screens)

@@ -145,7 +145,7 @@ test('a method that MCP does not use: 405 with those that it does', async (conte
   const server = await startMcpServer()
   context.after(() => server.close())
   const { gateway, token } = await gatewayTo(context, document(openRoute('tools', server)))
-  for (const method of ['PUT', 'PATCH', 'OPTIONS']) {
+  for (const method of ['PUT', 'PATCH']) {
     const answer = await fetch(`${gateway.url}/tools`, {
       method,
       headers: { authorization: `Bearer ${token}` },

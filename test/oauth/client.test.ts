@@ -1,7 +1,13 @@
 // Client authentication at /token: exactly the method that was registered, with exactly its secret.
 import * as assert from 'uvu/assert'
 import { OAuthError } from '../../src/errors.ts'
-import { authenticateClient, findClient } from '../../src/oauth/client.ts'
+import {
+  checkCredentials,
+  describeRegistered,
+  describeStatic,
+  presentedCredentials,
+  type StaticClient,
+} from '../../src/oauth/client.ts'
 import type { ClientAuthMethod } from '../../src/oauth/metadata.ts'
 import { parseParameters } from '../../src/oauth/parameters.ts'
 import { clientSecret, sealClientId } from '../../src/oauth/registration.ts'
@@ -12,8 +18,6 @@ import { suite } from '../support/suite.ts'
 const test = suite('oauth/client')
 const ISSUER = 'https://gw.example'
 const sealer = createSealer(randomKeyring())
-
-const directory = { issuer: ISSUER, staticClients: new Map() }
 
 const register = (authMethod: ClientAuthMethod) => {
   const metadata = { redirectUris: ['https://a.example/cb'], name: 'A', authMethod, issuedAtSeconds: 0 }
@@ -30,7 +34,11 @@ const basicHeader = (id: string, secret: string) =>
 const authenticate = (authorization: string | undefined, fields: Record<string, string> = {}): string => {
   try {
     const parameters = parseParameters(new URLSearchParams(fields).toString())
-    return authenticateClient(authorization, parameters, directory, sealer).id
+    const presented = presentedCredentials(authorization, parameters)
+    const client = describeRegistered(presented.clientId, ISSUER, sealer)
+    if (client === undefined) return 'invalid_client'
+    checkCredentials(client, presented)
+    return client.id
   } catch (error) {
     if (error instanceof OAuthError) return error.code
     throw error
@@ -95,25 +103,32 @@ test('two ways to authenticate at once are invalid_request (RFC 6749 §2.3)', ()
 })
 
 test('a client is known by what it registered, under this issuer only', () => {
-  assert.equal(findClient(open.id, directory, sealer)?.redirectUris, ['https://a.example/cb'])
-  assert.is(findClient(open.id, { ...directory, issuer: 'https://other.example' }, sealer), undefined)
-  assert.is(findClient('https://client.example/metadata.json', directory, sealer), undefined)
+  assert.equal(describeRegistered(open.id, ISSUER, sealer)?.redirectUris, ['https://a.example/cb'])
+  assert.is(describeRegistered(open.id, 'https://other.example', sealer), undefined)
+  assert.is(describeRegistered('https://client.example/metadata.json', ISSUER, sealer), undefined)
 })
 
-const known = {
-  issuer: ISSUER,
-  staticClients: new Map([
-    ['cli', { redirect_uris: ['http://localhost/cb'], introspect: false }],
-    ['backend', { client_secret: 's3cret', client_name: 'Back end', redirect_uris: [], introspect: true }],
-  ]),
+const staticClients = new Map<string, StaticClient>([
+  ['cli', { redirect_uris: ['http://localhost/cb'], introspect: false }],
+  ['backend', { client_secret: 's3cret', client_name: 'Back end', redirect_uris: [], introspect: true }],
+])
+const known = (id: string) => {
+  const client = staticClients.get(id)
+  return client && describeStatic(id, client)
 }
 const authenticateKnown = (
   authorization: string | undefined,
   fields: Record<string, string> = {},
 ): string => {
   try {
-    const parameters = parseParameters(new URLSearchParams(fields).toString())
-    return authenticateClient(authorization, parameters, known, sealer).id
+    const presented = presentedCredentials(
+      authorization,
+      parseParameters(new URLSearchParams(fields).toString()),
+    )
+    const client = known(presented.clientId)
+    if (client === undefined) return 'invalid_client'
+    checkCredentials(client, presented)
+    return client.id
   } catch (error) {
     if (error instanceof OAuthError) return error.code
     throw error
@@ -138,11 +153,11 @@ test('a client that the configuration knows: with its secret either way, without
 })
 
 test('what the configuration says of a client is what the gateway knows of it', () => {
-  const cli = findClient('cli', known, sealer)
+  const cli = known('cli')
   assert.equal([cli?.name, cli?.redirectUris, cli?.introspectsAll], ['cli', ['http://localhost/cb'], false])
-  const backend = findClient('backend', known, sealer)
+  const backend = known('backend')
   assert.equal([backend?.name, backend?.introspectsAll], ['Back end', true])
-  assert.is(findClient(open.id, known, sealer)?.introspectsAll, false, 'nobody registers that trust')
+  assert.is(describeRegistered(open.id, ISSUER, sealer)?.introspectsAll, false, 'nobody registers that trust')
 })
 
 test.run()

@@ -4,6 +4,8 @@ import { authorizationServerMetadata, protectedResourceMetadata } from '../../sr
 import { suite } from '../support/suite.ts'
 
 const test = suite('oauth/metadata')
+const METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
+const ALGORITHMS = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519']
 const ISSUER = 'https://gw.example'
 
 test('protected resource metadata names the route and the one authorization server', () => {
@@ -18,7 +20,7 @@ test('protected resource metadata names the route and the one authorization serv
 })
 
 test('authorization server metadata promises what is there, and no more', () => {
-  assert.equal(authorizationServerMetadata(ISSUER, { registration: true }), {
+  assert.equal(authorizationServerMetadata(ISSUER, { registration: true, clientDocuments: true }), {
     issuer: 'https://gw.example',
     authorization_endpoint: 'https://gw.example/authorize',
     token_endpoint: 'https://gw.example/token',
@@ -26,18 +28,25 @@ test('authorization server metadata promises what is there, and no more', () => 
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
-    token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
+    token_endpoint_auth_methods_supported: METHODS,
+    token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
     revocation_endpoint: 'https://gw.example/revoke',
-    revocation_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
+    revocation_endpoint_auth_methods_supported: METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
     introspection_endpoint: 'https://gw.example/introspect',
-    introspection_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
+    introspection_endpoint_auth_methods_supported: METHODS,
+    introspection_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: true,
   })
 })
 
 test('without registration there is no registration endpoint, not even an empty one', () => {
-  assert.not.ok('registration_endpoint' in authorizationServerMetadata(ISSUER, { registration: false }))
+  assert.not.ok(
+    'registration_endpoint' in
+      authorizationServerMetadata(ISSUER, { registration: false, clientDocuments: true }),
+  )
 })
 
 test.run()

@@ -15,6 +15,7 @@ const shown = (text: string) => new Page(new URL('http://localhost:8002/authoriz
 const view: ConsentView = {
   brand: 'MCP gateway',
   clientName: 'Claude Code',
+  clientHost: undefined,
   redirectUri: 'https://claude.example/api/cb?x=1',
   route: { title: 'GitHub', resource: 'https://gw.example/github' },
   upstream: { host: 'api.github.example', asksForAccount: true, scopes: ['repo', 'read:user'] },

@@ -479,6 +479,49 @@ const CASES: Record<string, Case> = {
     first: async (scene) => assert.is(await isActive(scene), false),
     seen: async (scene) => assert.is(await isActive(scene), true),
   },
+  'clients.static.*.jwks_uri': {
+    before: (doc) => {
+      doc.clients = {
+        static: { reports: { redirect_uris: ['https://reports.test/cb'], client_secret: '${KEY}' } },
+      }
+    },
+    edit: (doc) => {
+      doc.clients.static.reports = {
+        redirect_uris: ['https://reports.test/cb'],
+        jwks_uri: 'https://reports.test/jwks.json',
+      }
+    },
+    first: async (scene) => assert.is(await clientAnswer(scene, SECRETS.KEY), 'invalid_grant'),
+    seen: async (scene) => assert.is(await clientAnswer(scene, SECRETS.KEY), 'invalid_client'),
+  },
+  'clients.cimd.enabled': {
+    edit: (doc) => {
+      doc.clients = { cimd: { enabled: false } }
+    },
+    first: async (scene) => assert.match(await documentPage(scene, INSIDE), 'cannot be verified'),
+    seen: async (scene) => assert.match(await documentPage(scene, INSIDE), 'not known'),
+  },
+  'clients.cimd.allow': {
+    edit: (doc) => {
+      doc.clients = { cimd: { allow: ['other.test'] } }
+    },
+    first: async (scene) => assert.match(await documentPage(scene, INSIDE), 'cannot be verified'),
+    seen: async (scene) => assert.match(await documentPage(scene, INSIDE), 'not known'),
+  },
+  'clients.cimd.deny': {
+    edit: (doc) => {
+      doc.clients = { cimd: { deny: [new URL(INSIDE).hostname] } }
+    },
+    first: async (scene) => assert.match(await documentPage(scene, INSIDE), 'cannot be verified'),
+    seen: async (scene) => assert.match(await documentPage(scene, INSIDE), 'not known'),
+  },
+  'clients.cimd.allow_private_hosts': {
+    edit: (doc) => {
+      doc.clients = { cimd: { allow_private_hosts: ['127.0.0.1'] } }
+    },
+    first: async (scene) => assert.match(await documentPage(scene, CLOSED), 'not known'),
+    seen: async (scene) => assert.match(await documentPage(scene, CLOSED), 'cannot be verified'),
+  },
   'clients.registration.enabled': {
     edit: (doc) => {
       doc.clients = { registration: { enabled: false } }
@@ -736,6 +779,15 @@ const staticClient = ({ url }: Scene) =>
 async function clientAnswer({ url }: Scene, secret: string) {
   const form = { grant_type: 'refresh_token', refresh_token: 'none' }
   return (await postForm(`${url}/token`, form, { authorization: basic('reports', secret) })).body.error
+}
+
+/** A document where nothing is fetched from, and one where nobody listens. */
+const INSIDE = 'https://10.0.0.1/client.json'
+const CLOSED = 'http://127.0.0.1:1/client.json'
+
+async function documentPage(scene: Scene, clientId: string): Promise<string> {
+  const page = await newBrowser().goto(scene.client.trip({ client_id: clientId }).url)
+  return page.text
 }
 
 async function isActive({ url, tokens }: Scene) {

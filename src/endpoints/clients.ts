@@ -1,0 +1,93 @@
+// Finds the client of a request, wherever it is known: in the configuration, in its own sealed id, or in the document
+// behind its URL. And makes sure that a request to the token endpoint really comes from it.
+import { OAuthError } from '../errors.ts'
+import type { Gateway } from '../gateway.ts'
+import { verifyAssertion } from '../oauth/assertion.ts'
+import {
+  type Client,
+  checkCredentials,
+  describeDocument,
+  describeRegistered,
+  describeStatic,
+  type KeySet,
+  type PresentedCredentials,
+  presentedCredentials,
+} from '../oauth/client.ts'
+import { isDocumentUrl, parseKeySet } from '../oauth/client-document.ts'
+import type { Parameters } from '../oauth/parameters.ts'
+import { hashToken } from '../oauth/tokens.ts'
+import { FORMAT } from '../store/records.ts'
+import { ABSENT } from '../store/store.ts'
+import type { Deps } from './endpoint.ts'
+
+/** Undefined: this gateway does not know the client. Throws OAuthError when its document can't be used, or not now. */
+export async function findClient(
+  clientId: string,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<Client | undefined> {
+  const known = gateway.staticClients.get(clientId)
+  if (known !== undefined) return describeStatic(clientId, known)
+  const { documents } = gateway.clientRules
+  if (!isDocumentUrl(clientId, documents.privateHosts))
+    return describeRegistered(clientId, gateway.issuer, deps.sealer)
+  if (!documents.enabled || !isTrusted(new URL(clientId).hostname, documents)) return undefined
+  return describeDocument(clientId, await deps.clientDocuments.find(clientId, documents))
+}
+
+/**
+ * The client of a request to /token, /revoke or /introspect. Checked before anything is spent, so a stranger's attempt
+ * leaves the code or refresh token as it was (sec-R8).
+ */
+export async function authenticateClient(
+  authorization: string | undefined,
+  parameters: Parameters,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<Client> {
+  const presented = presentedCredentials(authorization, parameters)
+  const client = await findClient(presented.clientId, gateway, deps)
+  if (client === undefined) throw new OAuthError('invalid_client', 'unknown client: register again')
+  checkCredentials(client, presented)
+  if (presented.method === 'private_key_jwt') await checkAssertion(client, presented, gateway, deps)
+  return client
+}
+
+/** A name stands for itself and everything below it. `deny` wins; without `allow` everybody else is trusted. */
+function isTrusted(hostname: string, { allow, deny }: Gateway['clientRules']['documents']): boolean {
+  const listed = (domains: readonly string[]) =>
+    domains.some((domain) => hostname === domain || hostname.endsWith(`.${domain}`))
+  return !listed(deny) && (allow === undefined || listed(allow))
+}
+
+async function checkAssertion(
+  client: Client,
+  { proof = '' }: PresentedCredentials,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<void> {
+  const { issuer } = gateway
+  const audiences = [issuer, `${issuer}/token`, `${issuer}/revoke`, `${issuer}/introspect`]
+  const { jti, expiresAtMs } = await verifyAssertion(proof, {
+    clientId: client.id,
+    audiences,
+    keys: await keysOf(client, gateway, deps),
+    nowMs: deps.now(),
+  })
+  // RFC 7523 §3 item 7: an assertion that was seen is worth nothing a second time.
+  const key = `assertion/${hashToken(JSON.stringify([client.id, jti]))}`
+  if (await deps.store.cas(key, ABSENT, { v: FORMAT }, { expiresAtMs })) return
+  throw new OAuthError('invalid_client', 'the client assertion was used before')
+}
+
+async function keysOf({ keys }: Client, gateway: Gateway, deps: Deps): Promise<KeySet> {
+  if (keys === undefined) throw new OAuthError('invalid_client', 'this client has no keys')
+  if ('inline' in keys) return { keys: keys.inline }
+  const text = await deps.clientDocuments.keys(keys.uri, gateway.clientRules.documents)
+  try {
+    return { keys: parseKeySet(JSON.parse(text)) }
+  } catch (error) {
+    if (error instanceof OAuthError) throw error
+    throw new OAuthError('invalid_client', 'the key set of this client is not JSON')
+  }
+}

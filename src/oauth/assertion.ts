@@ -1,0 +1,56 @@
+// Client assertions: `private_key_jwt` (RFC 7523 §2.2, §3). Verification only; whether one was used before is for the caller.
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
+import { OAuthError } from '../errors.ts'
+import type { KeySet } from './client.ts'
+import { ASSERTION_ALGORITHMS } from './metadata.ts'
+
+export interface AssertionContext {
+  readonly clientId: string
+  readonly audiences: readonly string[]
+  readonly keys: KeySet
+  readonly nowMs: number
+}
+
+export interface VerifiedAssertion {
+  readonly jti: string
+  readonly expiresAtMs: number
+}
+
+/** Clocks of clients are a little off; longer-lived assertions would have to be remembered for longer. */
+const TOLERANCE_SECONDS = 30
+const MAX_LIFETIME_SECONDS = 10 * 60
+
+/** Throws OAuthError `invalid_client`. */
+export async function verifyAssertion(
+  assertion: string,
+  { clientId, audiences, keys, nowMs }: AssertionContext,
+): Promise<VerifiedAssertion> {
+  try {
+    const { payload } = await jwtVerify(assertion, createLocalJWKSet(keys as unknown as JSONWebKeySet), {
+      algorithms: [...ASSERTION_ALGORITHMS],
+      issuer: clientId,
+      subject: clientId,
+      audience: [...audiences],
+      requiredClaims: ['exp', 'jti'],
+      clockTolerance: TOLERANCE_SECONDS,
+      currentDate: new Date(nowMs),
+    })
+    return checkLifetime(payload, nowMs)
+  } catch (error) {
+    if (error instanceof errors.JOSEError)
+      throw new OAuthError('invalid_client', 'the client assertion is not valid', { reason: error.code })
+    throw error
+  }
+}
+
+function checkLifetime({ jti, exp }: JWTPayload, nowMs: number): VerifiedAssertion {
+  const expiresAtMs = ((exp ?? 0) + TOLERANCE_SECONDS) * 1000
+  if (
+    jti === undefined ||
+    jti === '' ||
+    expiresAtMs - nowMs > (MAX_LIFETIME_SECONDS + TOLERANCE_SECONDS) * 1000
+  ) {
+    throw new OAuthError('invalid_client', 'the client assertion lives too long, or has no jti')
+  }
+  return { jti, expiresAtMs }
+}

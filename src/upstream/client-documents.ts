@@ -1,0 +1,110 @@
+// Fetches client ID metadata documents and remembers the good ones for as long as HTTP and our bounds allow. Errors and
+// bad documents are never remembered: a client that mends its document must not have to wait (§4.4, sec-R14).
+import { OAuthError, UpstreamError } from '../errors.ts'
+import { type ClientDocument, parseClientDocument } from '../oauth/client-document.ts'
+import type { ControlAnswer, ControlHttp, Trust } from './http.ts'
+
+export interface DocumentRules {
+  readonly privateSchemes: readonly string[]
+  /** Hosts that may be private because the operator lists them. */
+  readonly privateHosts: readonly string[]
+}
+
+export interface ClientDocuments {
+  /** Throws OAuthError: `invalid_client` for a document that can't be used, `temporarily_unavailable` for one that can't be had now. */
+  find(clientId: string, rules: DocumentRules): Promise<ClientDocument>
+  /** A client's key set, by the address its document names. */
+  keys(uri: string, rules: DocumentRules): Promise<string>
+}
+
+/** Node's and panva's bounds: short enough that a change arrives, long enough that a popular client is not a flood. */
+const MIN_TTL_MS = 30_000
+const MAX_TTL_MS = 24 * 60 * 60_000
+const DEFAULT_TTL_MS = 5 * 60_000
+const MAX_CACHED = 1_000
+
+interface Cached {
+  readonly text: string
+  readonly untilMs: number
+}
+
+export function createClientDocuments(http: ControlHttp, now: () => number): ClientDocuments {
+  // Insertion order is age, so the oldest goes when strangers fill it.
+  const cache = new Map<string, Cached>()
+
+  async function fetchText(
+    uri: string,
+    { privateHosts }: DocumentRules,
+  ): Promise<{ text: string; ttlMs: number; fresh: boolean }> {
+    const cached = cache.get(uri)
+    if (cached !== undefined && cached.untilMs > now()) return { text: cached.text, ttlMs: 0, fresh: false }
+    const url = new URL(uri)
+    const trust: Trust = privateHosts.includes(url.hostname) ? { derivedFrom: url.hostname } : 'foreign'
+    const answer = await http({
+      method: 'GET',
+      url,
+      headers: { accept: 'application/json' },
+      trust,
+      maxBytes: 5 * 1024,
+      totalMs: 5_000,
+    })
+    if (answer.status !== 200)
+      throw new UpstreamError('bad_response', 'the document is not there', { status: answer.status })
+    if (!/^application\/([\w.-]+\+)?json\b/i.test(headerOf(answer, 'content-type') ?? ''))
+      throw unusable('it is not served as JSON')
+    return {
+      text: answer.body.toString('utf8'),
+      ttlMs: lifetimeMs(headerOf(answer, 'cache-control')),
+      fresh: true,
+    }
+  }
+
+  function remember(uri: string, text: string, ttlMs: number): void {
+    cache.delete(uri)
+    cache.set(uri, { text, untilMs: now() + ttlMs })
+    const [oldest] = cache.keys()
+    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest)
+  }
+
+  /** Fetches, lets `judge` look, and only then remembers. */
+  async function judged<T>(uri: string, rules: DocumentRules, judge: (text: string) => T): Promise<T> {
+    const { text, ttlMs, fresh } = await fetchText(uri, rules).catch(asPublicError)
+    const value = judge(text)
+    if (fresh && ttlMs > 0) remember(uri, text, ttlMs)
+    return value
+  }
+
+  return {
+    find: (clientId, rules) =>
+      judged(clientId, rules, (text) => parseClientDocument(clientId, text, rules.privateSchemes)),
+    keys: (uri, rules) => judged(uri, rules, (text) => text),
+  }
+}
+
+/** RFC 9111 §5.2.2, clamped. `no-store` is honoured; everything else lives at least as long as it takes to sign in. */
+function lifetimeMs(cacheControl: string | undefined): number {
+  const directives = (cacheControl ?? '').toLowerCase()
+  if (/\bno-store\b/.test(directives)) return 0
+  const maxAge = /(?:^|[\s,])max-age\s*=\s*"?(\d{1,9})/.exec(directives)?.[1]
+  const wantedMs = maxAge === undefined ? DEFAULT_TTL_MS : Number(maxAge) * 1000
+  return Math.min(Math.max(wantedMs, MIN_TTL_MS), MAX_TTL_MS)
+}
+
+/** One text for every way of not being there: a page must not become a port scanner (sec-F6). Not `invalid_client`, which makes clients throw their registration away. */
+function asPublicError(error: unknown): never {
+  if (!(error instanceof UpstreamError)) throw error
+  throw new OAuthError(
+    'temporarily_unavailable',
+    "the client's metadata document could not be fetched",
+    error.detail,
+  )
+}
+
+function unusable(why: string): OAuthError {
+  return new OAuthError('invalid_client', `the client's metadata document cannot be used: ${why}`)
+}
+
+function headerOf(answer: ControlAnswer, name: string): string | undefined {
+  const value = answer.headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
