@@ -8,7 +8,7 @@ const HEADER =
 export async function validatorCode() {
   const { ANNOTATIONS, bundleSchema } = await import('../src/config/schema.ts')
   const { walkSchema } = await import('../src/config/schema-walk.ts')
-  const { afterExpansion, schemaParts } = await import('../src/config/schema-parts.ts')
+  const { afterExpansion, digestOf, schemaParts } = await import('../src/config/schema-parts.ts')
 
   const walk = walkSchema(bundleSchema())
   const { branches, leaves } = schemaParts(walk)
@@ -45,6 +45,7 @@ export async function validatorCode() {
     HEADER,
     ...imports,
     code.replace(/^"use strict";/, '').replaceAll(/^export const /gm, 'const '),
+    `export const digest = '${digestOf(walk.root)}'`,
     `export const branches = [${branchKeys.map(name).join(', ')}]`,
     `export const leaves = [${leafKeys.map(name).join(', ')}]`,
     '',

@@ -1,5 +1,5 @@
 // What the server was asked and has not answered yet, of every kind: pages, tokens, calls, streams.
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 
 export interface Exchanges {
   /** Resolves when none is left. */
@@ -8,20 +8,24 @@ export interface Exchanges {
 
 export function watchExchanges(server: Server): Exchanges {
   const waiting = new Set<() => void>()
-  let open = 0
+  const open = new Set<ServerResponse>()
 
-  server.on('request', (_request, response) => {
-    open += 1
-    // 'close' comes once, whoever ended it.
-    response.once('close', () => {
-      open -= 1
-      if (open > 0) return
+  server.on('request', ({ socket }, response) => {
+    open.add(response)
+    const end = (): void => {
+      response.off('close', end)
+      socket.off('close', end)
+      open.delete(response)
+      if (open.size > 0) return
       for (const resolve of waiting) resolve()
       waiting.clear()
-    })
+    }
+    response.once('close', end)
+    // A response that waits its turn in a pipeline gets no 'close' of its own when the connection goes.
+    socket.once('close', end)
   })
 
   return {
-    over: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))),
+    over: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))),
   }
 }

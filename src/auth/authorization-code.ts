@@ -23,12 +23,18 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
     return destination && found && !found.link.dead ? { destination, found } : undefined
   }
 
-  function renew(
+  async function renew(
     subject: Subject,
     { server, resource }: Destination,
     stale: OpenLink,
   ): Promise<OpenLink | undefined> {
-    return refresh({ subject, server, resource, fingerprint: stale.link.fingerprint }, stale)
+    try {
+      return await refresh({ subject, server, resource, fingerprint: stale.link.fingerprint }, stale)
+    } catch (error) {
+      // A server that is gone for good never ends a link by itself; nobody would be asked to sign in where it is now.
+      if (error instanceof UpstreamError) source.doubt()
+      throw error
+    }
   }
 
   /** The link with a token that can be sent now; undefined when that person has to connect again. */

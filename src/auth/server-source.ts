@@ -30,6 +30,8 @@ export interface ServerSource {
   known(): Promise<Destination | undefined>
   /** Asks the upstream. Throws UpstreamError. */
   renew(): Promise<Destination>
+  /** What is known does not work: looks in the background whether the server has moved. */
+  doubt(): void
 }
 
 export function fixedSource(destination: Destination): ServerSource {
@@ -37,6 +39,7 @@ export function fixedSource(destination: Destination): ServerSource {
     callbackPath: new URL(destination.server.redirectUri).pathname,
     known: async () => destination,
     renew: async () => destination,
+    doubt: () => {},
   }
 }
 
@@ -74,13 +77,16 @@ interface Remembered {
 
 const PURPOSE = 'upstream-server'
 const LOCK_TTL_MS = 60_000
+/** Requests that fail together are one doubt, and a server in trouble is not asked again and again. */
+const DOUBT_EVERY_MS = 30_000
 
 export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerSource {
-  const { store, sealer, log } = deps
+  const { store, sealer, now, log } = deps
   const { upstream, issuer, client, redirectUri } = input
   const key = `discovered/${hashToken(JSON.stringify([upstream.href, issuer, client?.id, redirectUri]))}`
   let cached: { readonly version: number; readonly destination: Destination } | undefined
   let underway: Promise<Destination> | undefined
+  let doubtedAtMs = Number.NEGATIVE_INFINITY
 
   async function known(): Promise<Destination | undefined> {
     const entry = await store.get<Remembered>(key)
@@ -105,14 +111,24 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     return destination
   }
 
+  function renew(): Promise<Destination> {
+    underway ??= discover().finally(() => {
+      underway = undefined
+    })
+    return underway
+  }
+
   return {
     callbackPath: new URL(redirectUri).pathname,
     known,
-    renew() {
-      underway ??= discover().finally(() => {
-        underway = undefined
-      })
-      return underway
+    renew,
+    doubt() {
+      if (now() - doubtedAtMs < DOUBT_EVERY_MS) return
+      doubtedAtMs = now()
+      // Most often it is down and has not moved: then nothing is learnt, and nothing changes.
+      renew().catch((error: unknown) =>
+        log.debug('nothing new of an upstream in trouble', { reason: String(error) }),
+      )
     },
   }
 }

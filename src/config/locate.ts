@@ -1,5 +1,6 @@
 // JSON pointer → offsets in the YAML text, through aliases, merges and shorthands. No lines, no messages.
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
+import { targetOf } from './aliases.ts'
 import { parsePointer } from './pointer.ts'
 
 export interface Range {
@@ -79,7 +80,7 @@ function follow(document: Document, cursor: Cursor): Cursor {
   if (!isAlias(node)) return cursor
   return {
     key: cursor.key,
-    node: node.resolve(document),
+    node: targetOf(document, node),
     alias: { name: node.source, offset: node.range?.[0] ?? 0 },
   }
 }

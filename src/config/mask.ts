@@ -1,6 +1,7 @@
 // Which characters of a configuration may be shown. Only what is known to be harmless is: names, references, and values
 // at schema leaves that hold no secret. Comments, unknown properties and secrets are not, wherever they stand.
 import { type Document, isAlias, isMap, isScalar, isSeq, type YAMLMap } from 'yaml'
+import { targetOf } from './aliases.ts'
 import { type Lexeme, lexemes } from './lexemes.ts'
 import { parseYaml } from './parse.ts'
 import type { SchemaNode } from './schema.ts'
@@ -44,7 +45,7 @@ function hideUnsafeValues(mask: Mask, document: Document, walk: SchemaWalk): voi
     schemas.flatMap((schema) => walk.candidates(schema, kind))
 
   function visit(node: unknown, schemas: readonly SchemaNode[]): void {
-    if (isAlias(node)) visit(node.resolve(document), schemas)
+    if (isAlias(node)) visit(targetOf(document, node), schemas)
     else if (isMap(node)) visitMap(node, schemas)
     else if (isSeq(node)) {
       const items = expand(schemas, 'list').flatMap((schema) => schema.items ?? [])

@@ -1,5 +1,6 @@
 // Every part of the schema that a value may be judged by on its own, always in the same order: the generator of the
 // validators and their user count on it.
+import { createHash } from 'node:crypto'
 import type { SchemaNode } from './schema.ts'
 import type { SchemaWalk } from './schema-walk.ts'
 
@@ -31,6 +32,11 @@ export function schemaParts(walk: SchemaWalk): SchemaParts {
 
   visit(walk.root)
   return { branches, leaves }
+}
+
+/** Tells whether the validators were made from this very schema. */
+export function digestOf(schema: SchemaNode): string {
+  return createHash('sha256').update(JSON.stringify(schema)).digest('hex')
 }
 
 /** Patterns of secrets and of converted values speak about how they are written, not about what comes out. */

@@ -1,9 +1,10 @@
 // What would make a document unsafe or surprising although its syntax is fine: tags, odd aliases, depth, directives.
 // Messages name no anchor or tag: an unquoted secret that begins with * & or ! looks like one.
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, visit } from 'yaml'
+import { targetOf } from './aliases.ts'
 import { type Fault, fault, MAX_DEPTH } from './fault.ts'
 
-/** Following an alias costs a walk through the document. */
+/** More than anybody writes by hand. */
 const MAX_ALIASES = 1000
 
 export function structuralFaults(document: Document): Fault[] {
@@ -54,7 +55,7 @@ function tagFault(node: Node): Fault | undefined {
 function aliasFault(document: Document, node: Node, path: readonly unknown[]): Fault | undefined {
   if (!isAlias(node)) return undefined
   const [start, end] = node.range ?? [0, 0]
-  const target = node.resolve(document)
+  const target = targetOf(document, node)
   if (!target) {
     const hint = 'Define the anchor first; quote a value that begins with *.'
     return fault('alias', 'there is no anchor of this name before the alias', start, hint, end)
@@ -77,7 +78,7 @@ function mergeFault(document: Document, { key, value }: Pair): Fault | undefined
 }
 
 function isMergeSource(value: unknown, document: Document): boolean {
-  const target = isAlias(value) ? value.resolve(document) : value
+  const target = isAlias(value) ? targetOf(document, value) : value
   if (isSeq(target)) return target.items.every((item) => !isSeq(item) && isMergeSource(item, document))
   return isMap(target)
 }
@@ -86,7 +87,7 @@ function isMergeSource(value: unknown, document: Document): boolean {
 function depthFault(document: Document): Fault[] {
   const known = new Map<unknown, number>()
   const measure = (node: unknown): number => {
-    if (isAlias(node)) return known.get(node.resolve(document)) ?? 0
+    if (isAlias(node)) return known.get(targetOf(document, node)) ?? 0
     const inner = isSeq(node) ? node.items : isMap(node) ? node.items.map(({ value }) => value) : []
     const deepest = inner.reduce((depth: number, item) => Math.max(depth, measure(item)), 0)
     const depth = inner.length > 0 ? 1 + deepest : 0

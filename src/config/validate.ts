@@ -4,7 +4,7 @@ import { type Context, findingFor, unionFinding } from './messages.ts'
 import { isAmong, parsePointer } from './pointer.ts'
 import type { Finding } from './problem.ts'
 import type { SchemaNode } from './schema.ts'
-import { schemaParts } from './schema-parts.ts'
+import { digestOf, schemaParts } from './schema-parts.ts'
 import { childValue, type SchemaWalk } from './schema-walk.ts'
 import * as generated from './validators.generated.ts'
 
@@ -44,11 +44,15 @@ function generatedJudges(walk: SchemaWalk): {
   readonly of: Judge['errorsOf']
   readonly ofLeaf: Judge['errorsOf']
 } {
+  if (generated.digest !== digestOf(walk.root)) {
+    throw new Error('the validators were made from another schema: run npm run generate')
+  }
   const { branches, leaves } = schemaParts(walk)
   const byBranch = new Map(branches.map((node, index) => [node, generated.branches[index]]))
   const byLeaf = new Map(leaves.map((node, index) => [node, generated.leaves[index]]))
   const errors = (validate: Generated | undefined, { value, pointer }: Part): ErrorObject[] => {
-    if (!validate) throw new Error('the validators are not those of this schema: run npm run generate')
+    // A value that nobody judges must not pass for a good one.
+    if (!validate) throw new Error(`no validator for the part at ${pointer}`)
     validate(value)
     return (validate.errors ?? []).map((error) => ({ ...error, instancePath: pointer + error.instancePath }))
   }

@@ -131,6 +131,7 @@ async function showConsent(
       state: parameters.get('state'),
       codeChallenge,
       route: route.name,
+      upstreamUrl: route.upstream.url.href,
     },
     deps,
   )

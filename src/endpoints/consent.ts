@@ -67,7 +67,7 @@ async function checkSubmission(request: EndpointRequest, gateway: Gateway, deps:
   const browserSecret = checkBrowser(entry.value, request, gateway)
   if (entry.value.stage !== 'consent') throw alreadyUsed()
   const route = gateway.routes.get(entry.value.route)
-  if (route === undefined) throw configurationChanged()
+  if (route?.upstream.url.href !== entry.value.upstreamUrl) throw configurationChanged()
   return { request, gateway, deps, form, entry, bound: { transaction: entry.value, browserSecret }, route }
 }
 

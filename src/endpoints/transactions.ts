@@ -19,7 +19,14 @@ export const TRANSACTION_TTL_MS = 10 * 60_000
 
 export type NewTransaction = Pick<
   Transaction,
-  'clientId' | 'clientName' | 'clientHost' | 'redirectUri' | 'state' | 'codeChallenge' | 'route'
+  | 'clientId'
+  | 'clientName'
+  | 'clientHost'
+  | 'redirectUri'
+  | 'state'
+  | 'codeChallenge'
+  | 'route'
+  | 'upstreamUrl'
 >
 
 /** A transaction with the secret that only the browser it began in holds. */

@@ -18,6 +18,8 @@ export interface Transaction {
   readonly state: string | undefined
   readonly codeChallenge: string
   readonly route: string
+  /** The upstream that the consent page names: consent given for one is not consent for another. */
+  readonly upstreamUrl: string
   readonly createdAtMs: number
   readonly expiresAtMs: number
   /** SHA-256 of the cookie that this browser was given for this transaction. Replaced at consent. */

@@ -377,4 +377,19 @@ test('sec-H5: a text that is not valid changes nothing', async (context) => {
   await stillWorks(world)
 })
 
+test('sec-H4: consent that was given for one upstream is not consent for the one it was replaced by', async (context) => {
+  const world = await startWorld(context, { yaml })
+  const client = await Client.register(world.url)
+  const browser = newBrowser()
+  const { page } = await openConsent(browser, client)
+  await reload(world, SWAPS['the upstream url']?.(yaml(world.github), world.github, world.evil) ?? '')
+  await withoutUpstream(world, async () => {
+    const refused = await allow(browser, page, VICTIM)
+    assertErrorPage(refused)
+    assert.match(refused.text, 'configuration changed')
+  })
+  await reload(world, yaml(world.github))
+  await stillWorks(world)
+})
+
 test.run()

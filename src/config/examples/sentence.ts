@@ -33,7 +33,7 @@ export interface Unreadable {
 export const GRAMMAR =
   'Write `GET /path without token → 401`, `POST /path as NAME → allowed` or `user NAME on ROUTE → 403`.'
 
-const METHODS: readonly string[] = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS']
+const METHODS: readonly string[] = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD']
 const REFUSALS: readonly number[] = [401, 403, 404, 405]
 
 export function readSentence(text: string): Example | Unreadable {
