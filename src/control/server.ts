@@ -82,7 +82,7 @@ async function open({
     await makePrivateFolder(place)
     await writePointer(place, socket)
   }
-  return { socket, close: closing(server, socket, pointers, isShort) }
+  return { socket, close: closing(server, socket, await identity(socket), pointers, isShort) }
 }
 
 /** What a process that was killed left behind. */
@@ -92,14 +92,19 @@ async function discard(socket: string, stateFolder: string): Promise<void> {
   await removeShortFolder(socket)
 }
 
-function closing(server: Server, socket: string, pointers: readonly string[], keepFolder: boolean) {
-  const made = identity(socket)
+function closing(
+  server: Server,
+  socket: string,
+  made: string | undefined,
+  pointers: readonly string[],
+  keepFolder: boolean,
+) {
   return async () => {
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()
     await closed
     // Another gateway may have it by now.
-    if ((await identity(socket)) !== (await made)) return
+    if ((await identity(socket)) !== made) return
     for (const place of pointers) {
       if ((await readPointer(place)) === socket) await rm(pointerIn(place), { force: true })
     }
