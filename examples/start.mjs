@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DEFAULT_PORT, startDemoUpstream } from './demo-upstream/index.mjs'
 
@@ -11,7 +12,10 @@ const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url))
 const port = Number(process.env.DEMO_PORT ?? DEFAULT_PORT)
 
 if (!existsSync(entry)) giveUp('dist/ is missing. Run `npm run build` first, or use `npm start`.')
-const demo = await startDemoUpstream({ port }).catch((error) => {
+// Beside the gateway's state: what one of them remembers the other must not have forgotten.
+const { stateFolder } = await import('../dist/store/state-folder.js')
+const file = join(stateFolder(`demo-upstream-${port}`, process.env, process.platform), 'records.json')
+const demo = await startDemoUpstream({ port, file }).catch((error) => {
   if (error.code !== 'EADDRINUSE') throw error
   giveUp(`Port ${port} is taken, and the demo upstream needs it: is another \`npm start\` running?
 Set DEMO_PORT to use another one.`)

@@ -233,7 +233,10 @@ async function atMost(timeoutMs: number, work: Promise<unknown>): Promise<void> 
 }
 
 async function listen(server: FastifyInstance, { server: { host, port } }: Config): Promise<number> {
-  await server.listen({ host, port })
+  await server.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new Error(`port ${port} on ${host} is taken: stop what listens there, or set another server.port`)
+  })
   const address = server.addresses()[0]
   if (typeof address !== 'object') throw new Error('the server has no TCP address')
   return address.port

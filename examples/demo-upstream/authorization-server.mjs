@@ -14,6 +14,7 @@ export async function createAuthorizationServer({
   redirectUris = DEFAULT_REDIRECT_URIS,
   accessTokenTtlSeconds = 3600,
   rotateRefreshTokens = true,
+  file,
 }) {
   const { Provider, errors } = await importProvider()
 
@@ -23,7 +24,7 @@ export async function createAuthorizationServer({
   }
 
   const provider = new Provider(issuer, {
-    adapter: createMemoryAdapter(),
+    adapter: createMemoryAdapter(file),
     jwks: { keys: [signingKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     clientDefaults: { id_token_signed_response_alg: 'ES256' },

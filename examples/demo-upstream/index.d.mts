@@ -12,6 +12,8 @@ export interface DemoOptions {
   redirectUris?: string[]
   accessTokenTtlSeconds?: number
   rotateRefreshTokens?: boolean
+  /** Where clients, grants and tokens outlive a restart; without it they do not. */
+  file?: string
 }
 
 export interface DemoUpstream {

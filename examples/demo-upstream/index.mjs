@@ -1,5 +1,5 @@
 // A small real MCP server behind a real OAuth 2.1 authorization server, both on one port, both forgetting
-// everything when they stop. Run it alone with `node examples/demo-upstream/index.mjs [PORT]`.
+// everything when they stop unless a file is given. Run it alone with `node examples/demo-upstream/index.mjs [PORT]`.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { pathToFileURL } from 'node:url'

@@ -1,6 +1,16 @@
-// What oidc-provider has to remember, in one Map per server: two demos in one process share nothing.
-export function createMemoryAdapter() {
-  const records = new Map()
+// What oidc-provider has to remember, in one Map per server: two demos in one process share nothing. With a file it
+// outlives a restart, as the gateway's registration there does.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+export function createMemoryAdapter(file) {
+  const records = new Map(file && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [])
+
+  const save = () => {
+    if (!file) return
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writeFileSync(file, JSON.stringify([...records]), { mode: 0o600 })
+  }
 
   const read = (key) => {
     const record = records.get(key)
@@ -19,8 +29,9 @@ export function createMemoryAdapter() {
     const name = (id) => `${model}:${id}`
     return {
       async upsert(id, payload, expiresIn) {
-        const expiresAt = expiresIn === undefined ? Number.POSITIVE_INFINITY : Date.now() + expiresIn * 1000
+        const expiresAt = expiresIn === undefined ? Number.MAX_SAFE_INTEGER : Date.now() + expiresIn * 1000
         records.set(name(id), { payload, expiresAt })
+        save()
       },
       async find(id) {
         return read(name(id))
@@ -34,12 +45,15 @@ export function createMemoryAdapter() {
       async consume(id) {
         const payload = read(name(id))
         if (payload) payload.consumed = Math.floor(Date.now() / 1000)
+        save()
       },
       async destroy(id) {
         records.delete(name(id))
+        save()
       },
       async revokeByGrantId(grantId) {
         for (const [key, { payload }] of records) if (payload.grantId === grantId) records.delete(key)
+        save()
       },
     }
   }

@@ -33,9 +33,13 @@ export async function readConfigText(file: string): Promise<ConfigText> {
     if (file === '-') return { file: '(stdin)', text: await text(process.stdin), folder: process.cwd() }
     return { file, text: await readFile(file, 'utf8'), folder: dirname(resolve(file)) }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-    throw new UnreadableFile(file, REASONS[code] ?? code)
+    throw unreadable(file, error)
   }
+}
+
+export function unreadable(file: string, error: unknown): UnreadableFile {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+  return new UnreadableFile(file, REASONS[code] ?? code)
 }
 
 const REASONS: Readonly<Record<string, string>> = {

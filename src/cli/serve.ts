@@ -13,6 +13,7 @@ import { createLog, type LeveledLog } from '../ops/log.ts'
 import { type Follower, followFile } from '../reload/follow.ts'
 import { stateFolder, stateIdForFile, stateIdForUrl } from '../store/state-folder.ts'
 import { banner, readyFields } from './banner.ts'
+import { unreadable } from './config-file.ts'
 import { EXIT } from './exit.ts'
 import { printProblems } from './print-problems.ts'
 import { serveOptions } from './serve-options.ts'
@@ -64,11 +65,19 @@ function planFromFile(file: string, watch: boolean): Plan {
   const path = resolve(file)
   const env = process.env
   return {
-    source: { name: file, folder: dirname(path), text: readFileSync(path, 'utf8') },
+    source: { name: file, folder: dirname(path), text: readText(file) },
     file: path,
     watch,
     env,
     stateFolder: stateFolder(stateIdForFile(realpathSync(path)), env, process.platform),
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(resolve(file), 'utf8')
+  } catch (error) {
+    throw unreadable(file, error)
   }
 }
 
@@ -98,7 +107,11 @@ async function serve(plan: Plan, log: LeveledLog, format: 'auto' | 'pretty' | 'j
   announce(plan, app, log, format)
   const signal = await ended()
   void ended().then(() => process.exit(EXIT.failed))
-  log.info('ending: new requests are refused, open ones may finish; a second signal ends at once', { signal })
+  const openStreams = [...app.openStreams().values()].reduce((sum, open) => sum + open, 0)
+  log.info('ending: open streams may finish for up to 20 s; a second signal ends at once', {
+    signal,
+    openStreams,
+  })
   await control?.close()
   await follower?.close()
   await app.close()

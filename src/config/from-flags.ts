@@ -86,6 +86,7 @@ function writeDocument(flags: DocumentFlags, env: Environment): string {
     const value = writeValue(flag, flags, env)
     return value === undefined ? [] : [`${' '.repeat(indent)}${name}: ${value}`]
   }
+  const isGiven = (flag: Flag) => writeValue(flag, flags, env) !== undefined
   const server = [...line(2, 'host', 'host'), ...line(2, 'port', 'port')]
   const authorizationServer = [
     ...line(8, 'issuer', 'upstream-as'),
@@ -93,6 +94,7 @@ function writeDocument(flags: DocumentFlags, env: Environment): string {
     ...line(8, 'token_endpoint', 'upstream-token-endpoint'),
     ...line(8, 'client_id', 'upstream-client-id'),
     ...line(8, 'client_secret', 'upstream-client-secret'),
+    ...(isGiven('upstream-client-secret') && isGiven('upstream-token-endpoint') ? [AUTH_METHOD] : []),
   ]
   return [
     'version: 1',
@@ -111,6 +113,9 @@ function writeDocument(flags: DocumentFlags, env: Environment): string {
 
 /** Where the ancestor's users have registered their redirect URI. */
 const CALLBACK = '        callback: /upstream/callback'
+
+/** How the ancestor sent it, so its upstreams are known to take it (GitHub documents nothing else). */
+const AUTH_METHOD = '        token_endpoint_auth_method: client_secret_post'
 
 /** YAML for a flag's value: a reference for what comes from the environment or is secret, else quoted text. */
 function writeValue(flag: Flag, flags: DocumentFlags, env: Environment): string | undefined {

@@ -131,7 +131,7 @@ async function refresh(
   if (auth.link !== undefined && !(await auth.link.isGood(entry.value.subject)))
     return refuse('upstream_link', entry, deps)
   const spentToken = required(parameters, 'refresh_token')
-  if (verdict === 'grace') return sameSuccessor(entry.value, presented, spentToken, deps.now())
+  if (verdict === 'grace') return newestSuccessor(entry.value, spentToken, deps.now())
   const pair = mintPair(entry.value.id)
   const spent = {
     hash: presented.hash,
@@ -141,13 +141,19 @@ async function refresh(
   return (await replaceGrant(entry, grant, deps)) ? { grant, pair } : undefined
 }
 
-// A client that lost the answer, or shares its token with other processes, gets the same pair once more: never a second
-// branch of the family (sec-T5, sec-T6).
-function sameSuccessor(grant: Grant, { hash }: PresentedToken, spentToken: string, nowMs: number): Issued {
-  const sealed = findSpent(grant, hash, nowMs)?.sealedSuccessor
-  const opened = sealed === undefined ? undefined : openUnder(spentToken, grant.id, sealed)
-  if (opened === undefined) throw invalidGrant('grace')
-  return { grant, pair: JSON.parse(opened) as TokenPair }
+// A client that lost the answer, or shares its token with other processes, gets what is newest of the family: never a
+// second branch (sec-T5, sec-T6), and never a pair that was spent meanwhile. A client with several requests under way
+// keeps whichever answer it read last; an older one would come back after its grace, as a thief's would.
+function newestSuccessor(grant: Grant, spentToken: string, nowMs: number): Issued {
+  let pair: TokenPair | undefined
+  for (let token = spentToken; ; token = pair.refresh) {
+    const sealed = findSpent(grant, hashToken(token), nowMs)?.sealedSuccessor
+    const opened = sealed === undefined ? undefined : openUnder(token, grant.id, sealed)
+    if (opened === undefined) break
+    pair = JSON.parse(opened) as TokenPair
+  }
+  if (pair === undefined) throw invalidGrant('grace')
+  return { grant, pair }
 }
 
 /** What must still hold whenever tokens are issued: the route, the person, their access, the resource. */

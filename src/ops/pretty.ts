@@ -26,5 +26,6 @@ export function prettyStream(output: NodeJS.WriteStream): { write(line: string):
 
 function plain(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.replace(CONTROL, '?')
+  // Several problems come one per line; a log line stays one.
+  return text.replaceAll('\n', '; ').replace(CONTROL, '?')
 }

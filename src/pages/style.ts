@@ -11,10 +11,11 @@ h1{margin:0 0 .75rem;font-size:1.35rem;line-height:1.3;overflow-wrap:anywhere}
 p{margin:0 0 1rem}
 dl{margin:0 0 1rem;border-top:1px solid var(--line)}
 dl div{display:grid;grid-template-columns:8.5rem 1fr;gap:.75rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
+@media (max-width:30rem){dl div{grid-template-columns:1fr;gap:0}}
 dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere}
 dd ul{margin:0;padding-left:1.1rem}
-.tag{display:inline-block;margin-left:.35rem;padding:0 .45rem;border:1px solid var(--line);border-radius:1rem;color:var(--soft);font-size:.75rem}
+.tag{display:inline-block;white-space:nowrap;margin-left:.35rem;padding:0 .45rem;border:1px solid var(--line);border-radius:1rem;color:var(--soft);font-size:.75rem}
 .note{padding:.6rem .75rem;border-radius:.5rem;background:var(--warn-bg);color:var(--warn);font-size:.9rem}
 .error{padding:.6rem .75rem;border-radius:.5rem;background:var(--bad-bg);color:var(--bad)}
 label{display:block;margin:0 0 .25rem;font-weight:600}
@@ -24,6 +25,6 @@ button,.button{flex:1 1 8rem;padding:.65rem 1rem;border:1px solid var(--soft);bo
 button.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
 button.link{flex:none;padding:0;border:0;color:var(--accent);font-weight:400;text-decoration:underline}
 a:focus-visible,button:focus-visible,input:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-code{font-family:ui-monospace,monospace;font-size:.9em}
+code{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}
 .choices{display:grid;gap:.75rem}
 `.trim()

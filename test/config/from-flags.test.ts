@@ -33,6 +33,7 @@ test('one route at /mcp with an inline authorization server', () => {
     client_secret: 'hunter2',
     authorization_parameters: {},
     callback: '/upstream/callback',
+    token_endpoint_auth_method: 'client_secret_post',
   })
   assert.is(config.server.port, 8002)
   assert.is(config.server.host, 'localhost')

@@ -99,6 +99,29 @@ testBuilt(
   },
 )
 
+testBuilt(
+  'after a restart people can sign in again: both servers still know each other',
+  async ({ after }) => {
+    const probe = await listen(() => {})
+    await probe.close()
+    const onDisk = (yaml: string) =>
+      yaml.replace('port: 0', `port: ${probe.port}`).replace('{ type: memory }', '{}')
+    const { args, env, remove } = await prepare(onDisk)
+    after(remove)
+    for (const upstreamName of ['before', 'after']) {
+      const { child, said, ended } = start(args, env)
+      after(() => child.kill('SIGKILL'))
+      const url = await said(/"url":"(http:[^"]+)"/)
+      const person = { username: 'gateway_user', password: PASSWORD, upstreamName }
+      const client = await connectV1(`${url}/demo`, { person })
+      assert.match(await client.call('whoami'), 'You are')
+      await client.close()
+      child.kill('SIGTERM')
+      assert.is(await ended, 0)
+    }
+  },
+)
+
 testBuilt('a taken demo port is said, and nothing is left running', async ({ after }) => {
   const { args, env, demoPort, remove } = await prepare()
   after(remove)
