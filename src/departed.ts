@@ -10,16 +10,24 @@ export async function forgetDepartedUsers(gateway: Gateway, { store, log }: Deps
   for await (const key of store.list(indexes.users)) {
     const user = await store.get<KnownUser>(key)
     if (user === undefined || gateway.profile(user.value.subject) !== undefined) continue
-    await forget(user.value.subject, store)
-    await store.cas(key, user.version, undefined)
-    log.info('user forgotten', { subject: user.value.subject })
+    // The row stays: a sign-in that was under way may write after us, and is then found the next time.
+    const { subject } = user.value
+    if ((await forget(subject, store)) > 0) log.info('user forgotten', { subject })
   }
 }
 
-async function forget(subject: Subject, store: Store): Promise<void> {
-  for await (const key of store.list(indexes.bySubject(subject))) {
+/** How many records it took away. */
+async function forget(subject: Subject, store: Store): Promise<number> {
+  let gone = 0
+  for await (const key of store.list(indexes.bySubject(subject))) gone += await remove(key, subject, store)
+  return gone
+}
+
+/** Until it is gone: a refresh that wins a race must not keep it. An index is a hint, so only what is really theirs goes. */
+async function remove(key: string, subject: Subject, store: Store): Promise<0 | 1> {
+  for (;;) {
     const entry = await store.get<{ readonly subject: Subject }>(key)
-    // An index is a hint: only what is really theirs goes.
-    if (entry?.value.subject === subject) await store.cas(key, entry.version, undefined)
+    if (entry?.value.subject !== subject) return 0
+    if (await store.cas(key, entry.version, undefined)) return 1
   }
 }

@@ -22,8 +22,8 @@ export interface Streams {
   /** Call the result when the exchange is over. */
   open(stream: OpenStream): () => void
   countByRoute(): ReadonlyMap<string, number>
-  /** Looks all of them over now. */
-  check(): Promise<void>
+  /** Looks all of them over now, or those of one grant. */
+  check(grantId?: string): Promise<void>
   close(): void
 }
 
@@ -70,8 +70,10 @@ export function createStreams({ store, current, now }: StreamsOptions): Streams 
     if (verdict === 'end' || overdue) stream.end()
   }
 
-  async function check(): Promise<void> {
-    const all = [...streams.keys()]
+  async function check(grantId?: string): Promise<void> {
+    const all = [...streams.keys()].filter(
+      ({ caller }) => grantId === undefined || caller.grantId === grantId,
+    )
     for (let from = 0; from < all.length; from += BATCH) {
       await Promise.all(all.slice(from, from + BATCH).map(checkOne))
       await nextTurn()
@@ -81,7 +83,7 @@ export function createStreams({ store, current, now }: StreamsOptions): Streams 
   let checking = Promise.resolve()
   const timer = setInterval(() => {
     // A store that fails now is asked again in two seconds; requests report it meanwhile.
-    checking = checking.then(check).catch(() => {})
+    checking = checking.then(() => check()).catch(() => {})
   }, CHECK_MS).unref()
 
   return {

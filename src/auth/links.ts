@@ -68,6 +68,17 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
     return stored?.sealed === (changes.sealed ?? link.sealed)
   }
 
+  const isUntouched = ({ updatedAtMs }: Link) => now() - updatedAtMs > TOUCH_MS
+
+  /** Of many that come at once the first one writes, and the others see that it did. */
+  async function touch(key: string): Promise<void> {
+    await update<Link>(store, key, (current) =>
+      current !== undefined && isUntouched(current)
+        ? { value: { ...current, updatedAtMs: now() }, options: options(current.subject) }
+        : undefined,
+    )
+  }
+
   return {
     async find(subject, fingerprint) {
       const key = keyOf(subject, fingerprint)
@@ -75,7 +86,7 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
       const tokens = entry && open(key, entry.version, entry.value)
       if (entry === undefined || tokens === undefined) return undefined
       const found = { link: entry.value, tokens }
-      if (now() - entry.value.updatedAtMs > TOUCH_MS) await change(found, {})
+      if (isUntouched(entry.value)) await touch(key)
       return found
     },
 

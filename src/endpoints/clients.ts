@@ -31,7 +31,8 @@ export async function findClient(
   const { documents } = gateway.clientRules
   if (!isDocumentUrl(clientId, documents.privateHosts))
     return describeRegistered(clientId, gateway.issuer, deps.sealer)
-  if (!documents.enabled || !isTrusted(new URL(clientId).hostname, documents)) return undefined
+  if (!documents.enabled || !isTrusted(new URL(clientId).hostname.replace(/\.$/, ''), documents))
+    return undefined
   return describeDocument(clientId, await deps.clientDocuments.find(clientId, documents))
 }
 

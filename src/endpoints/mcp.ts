@@ -44,15 +44,14 @@ export async function proxyMcp(exchange: McpExchange): Promise<void> {
 async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Promise<void> {
   const { request, route, gateway, deps } = exchange
   const { caller, tokenExpiresAtMs } = await authenticate(request.headers.authorization, route, gateway, deps)
-  const body = await readBody(request, route.limits.max_body_bytes)
-  onBody(body)
+  // From here on, before the body: a token that is revoked while it arrives must not be used any more.
   const over = deps.streams.open({
     caller,
     tokenExpiresAtMs,
     upstream: route.upstream.url.href,
     end: () => exchange.response.destroy(),
   })
-  const outcome = await sendWithCredentials(exchange, caller, body).finally(over)
+  const outcome = await readAndSend(exchange, caller, onBody).finally(over)
   if (outcome.kind === 'stopped') throw await refusal(route, caller, outcome)
   deps.log.debug('relayed', {
     route: route.name,
@@ -60,6 +59,16 @@ async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Pro
     status: outcome.status,
     end: outcome.kind,
   })
+}
+
+async function readAndSend(
+  exchange: McpExchange,
+  caller: Caller,
+  onBody: (body: Buffer) => void,
+): Promise<ForwardOutcome> {
+  const body = await readBody(exchange.request, exchange.route.limits.max_body_bytes)
+  onBody(body)
+  return sendWithCredentials(exchange, caller, body)
 }
 
 /** Once more with other credentials when the upstream answers 401 and there are others: its token may have been revoked, or refreshed by somebody else meanwhile (spec-P7). */

@@ -31,7 +31,7 @@ async function revokeToken(presented: PresentedToken, clientId: string, deps: De
       presented.kind === 'refresh'
         ? endFamily(entry, presented, deps)
         : endAccessToken(entry, presented, deps)
-    if (await change) return deps.streams.check()
+    if (await change) return
   }
   throw new Error('a grant kept changing while it was revoked')
 }
@@ -40,10 +40,14 @@ async function revokeToken(presented: PresentedToken, clientId: string, deps: De
 async function endFamily(entry: Entry<Grant>, presented: PresentedToken, deps: Deps): Promise<boolean> {
   if (judgeRefresh(entry.value, presented, entry.value.clientId, deps.now()) === 'reused') return true
   const { subject, route } = entry.value
+  if (!(await revokeGrant(entry, deps))) return false
   deps.log.info('grant revoked', { subject, route, by: 'client' })
-  return revokeGrant(entry, deps)
+  await deps.streams.check(entry.value.id)
+  return true
 }
 
 async function endAccessToken(entry: Entry<Grant>, { hash }: PresentedToken, deps: Deps): Promise<boolean> {
-  return replaceGrant(entry, withoutAccessToken(entry.value, hash), deps)
+  if (!(await replaceGrant(entry, withoutAccessToken(entry.value, hash), deps))) return false
+  await deps.streams.check(entry.value.id)
+  return true
 }

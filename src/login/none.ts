@@ -13,6 +13,7 @@ export function noneLogin(): Login {
     prompt: { kind: 'anonymous' },
     sessionTtlMs: SESSION_TTL_MS,
     submit: async () => `${PREFIX}${mintGrantId()}` as Subject,
-    profile: () => ({ name: 'this browser', groups: [] }),
+    // No user name looks like this, so no access list can mean it.
+    profile: () => ({ name: '(anonymous)', groups: [] }),
   }
 }

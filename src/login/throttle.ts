@@ -16,6 +16,13 @@ export function createThrottle(now: () => number): Throttle {
   // Insertion order is age: the longest untouched account goes first when a spray fills the map.
   const accounts = new Map<string, Account>()
 
+  /** The longest untouched account that is not waiting: made-up names must not wash out one that somebody is after. */
+  function leastMissed(): string {
+    const [oldest = ''] = accounts.keys()
+    for (const [account, { waitUntilMs }] of accounts) if (waitUntilMs <= now()) return account
+    return oldest
+  }
+
   return {
     check(account) {
       const waitMs = (accounts.get(account)?.waitUntilMs ?? 0) - now()
@@ -32,8 +39,7 @@ export function createThrottle(now: () => number): Throttle {
           : Math.min(FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES), LONGEST_WAIT_MS)
       accounts.delete(account)
       accounts.set(account, { failures, waitUntilMs: now() + waitMs })
-      const [oldest] = accounts.keys()
-      if (accounts.size > MAX_ACCOUNTS && oldest !== undefined) accounts.delete(oldest)
+      if (accounts.size > MAX_ACCOUNTS) accounts.delete(leastMissed())
     },
 
     succeeded(account) {

@@ -24,6 +24,10 @@ export interface Throttle {
 }
 
 const PREFIX = 'users/'
+const MAX_NAME_LENGTH = 256
+const MAX_PASSWORD_LENGTH = 1024
+
+const wrong = () => new LoginRefused('The user name or the password is wrong.')
 
 export function usersLogin({ users, sessionTtlMs, throttle, checkNobody }: UsersOptions): Login {
   return {
@@ -35,11 +39,13 @@ export function usersLogin({ users, sessionTtlMs, throttle, checkNobody }: Users
     async submit(form) {
       const name = form.get('username') ?? ''
       const password = form.get('password') ?? ''
+      // Nobody's honest input, and no reason to remember the name.
+      if (name.length > MAX_NAME_LENGTH || password.length > MAX_PASSWORD_LENGTH) throw wrong()
       throttle.check(name)
       const check = users.get(name)?.checkPassword ?? checkNobody
       if (!(await check(password))) {
         throttle.failed(name)
-        throw new LoginRefused('The user name or the password is wrong.')
+        throw wrong()
       }
       throttle.succeeded(name)
       return `${PREFIX}${name}` as Subject

@@ -37,9 +37,10 @@ export async function verifyAssertion(
     })
     return checkLifetime(payload, nowMs)
   } catch (error) {
-    if (error instanceof errors.JOSEError)
-      throw new OAuthError('invalid_client', 'the client assertion is not valid', { reason: error.code })
-    throw error
+    if (error instanceof OAuthError) throw error
+    // A key that is none makes the library throw more than its own errors; all of them are the client's mistake.
+    const reason = error instanceof errors.JOSEError ? error.code : 'unusable_key'
+    throw new OAuthError('invalid_client', 'the client assertion is not valid', { reason })
   }
 }
 

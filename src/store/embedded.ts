@@ -80,7 +80,8 @@ type Write = (
 function writer(table: Table, headroom: Headroom, now: () => number): Write {
   return async (key, before, value, { expiresAtMs, indexes }) => {
     if (value === undefined) return before === undefined || table.replace(key, before, { expiresAtMs: now() })
-    if (before === undefined) headroom.assertRoom()
+    // A lock is gone in seconds, and without it no upstream token could be refreshed any more.
+    if (before === undefined && !key.startsWith('lock/')) headroom.assertRoom()
     return table.replace(key, before, {
       value,
       ...(expiresAtMs !== undefined && { expiresAtMs }),

@@ -25,19 +25,21 @@ const MAX_CACHED = 1_000
 
 interface Cached {
   readonly text: string
-  readonly untilMs: number
+  readonly freshUntilMs: number
+  readonly usableUntilMs: number
+}
+
+/** `ttlMs` undefined: it came out of the cache. */
+interface Fetched {
+  readonly text: string
+  readonly ttlMs: number | undefined
 }
 
 export function createClientDocuments(http: ControlHttp, now: () => number): ClientDocuments {
-  // Insertion order is age, so the oldest goes when strangers fill it.
+  // In the order of use, so what strangers fill it with goes before what people need.
   const cache = new Map<string, Cached>()
 
-  async function fetchText(
-    uri: string,
-    { privateHosts }: DocumentRules,
-  ): Promise<{ text: string; ttlMs: number; fresh: boolean }> {
-    const cached = cache.get(uri)
-    if (cached !== undefined && cached.untilMs > now()) return { text: cached.text, ttlMs: 0, fresh: false }
+  async function fetchText(uri: string, { privateHosts }: DocumentRules): Promise<Fetched> {
     const url = new URL(uri)
     const trust: Trust = privateHosts.includes(url.hostname) ? { derivedFrom: url.hostname } : 'foreign'
     const answer = await http({
@@ -52,25 +54,43 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
       throw new UpstreamError('bad_response', 'the document is not there', { status: answer.status })
     if (!/^application\/([\w.-]+\+)?json\b/i.test(headerOf(answer, 'content-type') ?? ''))
       throw unusable('it is not served as JSON')
-    return {
-      text: answer.body.toString('utf8'),
-      ttlMs: lifetimeMs(headerOf(answer, 'cache-control')),
-      fresh: true,
+    return { text: answer.body.toString('utf8'), ttlMs: lifetimeMs(headerOf(answer, 'cache-control')) }
+  }
+
+  /**
+   * The last good document stands in while its host can't be asked: anybody can spend the few requests that we send to
+   * a host, and that must not lock out the people who use its client.
+   */
+  async function load(uri: string, rules: DocumentRules): Promise<Fetched> {
+    const cached = cache.get(uri)
+    if (cached !== undefined && cached.freshUntilMs > now())
+      return { text: touch(uri, cached), ttlMs: undefined }
+    try {
+      return await fetchText(uri, rules)
+    } catch (error) {
+      if (!isUnreachable(error) || cached === undefined || cached.usableUntilMs <= now())
+        return asPublicError(error)
+      return { text: touch(uri, cached), ttlMs: undefined }
     }
   }
 
-  function remember(uri: string, text: string, ttlMs: number): void {
+  function touch(uri: string, cached: Cached): string {
     cache.delete(uri)
-    cache.set(uri, { text, untilMs: now() + ttlMs })
-    const [oldest] = cache.keys()
-    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest)
+    cache.set(uri, cached)
+    return cached.text
+  }
+
+  function remember(uri: string, text: string, ttlMs: number): void {
+    touch(uri, { text, freshUntilMs: now() + ttlMs, usableUntilMs: now() + MAX_TTL_MS })
+    const [leastUsed] = cache.keys()
+    if (cache.size > MAX_CACHED && leastUsed !== undefined) cache.delete(leastUsed)
   }
 
   /** Fetches, lets `judge` look, and only then remembers. */
   async function judged<T>(uri: string, rules: DocumentRules, judge: (text: string) => T): Promise<T> {
-    const { text, ttlMs, fresh } = await fetchText(uri, rules).catch(asPublicError)
+    const { text, ttlMs } = await load(uri, rules)
     const value = judge(text)
-    if (fresh && ttlMs > 0) remember(uri, text, ttlMs)
+    if (ttlMs !== undefined && ttlMs > 0) remember(uri, text, ttlMs)
     return value
   }
 
@@ -88,6 +108,10 @@ function lifetimeMs(cacheControl: string | undefined): number {
   const maxAge = /(?:^|[\s,])max-age\s*=\s*"?(\d{1,9})/.exec(directives)?.[1]
   const wantedMs = maxAge === undefined ? DEFAULT_TTL_MS : Number(maxAge) * 1000
   return Math.min(Math.max(wantedMs, MIN_TTL_MS), MAX_TTL_MS)
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof UpstreamError && error.fault !== 'bad_response'
 }
 
 /** One text for every way of not being there: a page must not become a port scanner (sec-F6). Not `invalid_client`, which makes clients throw their registration away. */

@@ -211,6 +211,7 @@ async function signsInAgain(context: TestContext, sdk: Sdk, url: string, before:
   assert.is.not(failed, 'answered')
   // The call has been at the browser, as SDKs do it; whoever calls finishes that sign-in, or begins another.
   assert.ok(provider.signIns.length > signIns)
+  await before.close()
   provider.current = undefined
   const again = await sdk.connect(url, { provider })
   context.after(() => again.close())

@@ -14,16 +14,15 @@ import { signIn } from '../support/person.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document, githubEnv, githubRoute, oidcRoute } from '../support/yaml.ts'
 import { type HeldUpstream, startHeldUpstream } from './held-upstream.ts'
+import { startNext } from './next.ts'
 import { openStream } from './open-stream.ts'
 import { freePort, serve } from './process.ts'
 
 const test = suite('durable/end')
 
-const ending = 'ending: new requests are refused, open ones may finish; a second signal ends at once'
-
 /** With streams that are waited for so long. */
 const drained = (timeout: string, yaml: string, port = 0) =>
-  yaml.replace('port: 0', `port: ${port}, drain_timeout: ${timeout}`)
+  `${yaml.replace('port: 0', `port: ${port}, drain_timeout: ${timeout}`)}store: { path: kept/store }\n`
 
 async function held(context: TestContext): Promise<HeldUpstream> {
   const upstream = await startHeldUpstream()
@@ -53,7 +52,7 @@ test('SIGTERM: nobody new gets in, a call under way is answered, streams end in 
 
   const begun = performance.now()
   gateway.signal('SIGTERM')
-  await gateway.logged(ending)
+  await gateway.logged('ending')
   await refusesConnections(gateway.url)
   upstream.push('still here')
   await Promise.all(streams.map((stream) => stream.received('still here')))
@@ -83,7 +82,7 @@ test('a second SIGTERM ends it at once, streams or not', async (context) => {
   const { tokens } = await tokensAt(gateway.url)
   const [stream] = await openStreams(`${gateway.url}/held`, tokens, 1)
   gateway.signal('SIGTERM')
-  await gateway.logged(ending)
+  await gateway.logged('ending')
   assert.ok(stream?.isOpen())
   const begun = performance.now()
   assert.equal(await gateway.stop('SIGTERM'), { code: 1, signal: null })
@@ -105,7 +104,7 @@ test('a sign-in that waits for the upstream when SIGTERM comes is finished, and 
   const code = (await signedIn).callback.searchParams.get('code') ?? ''
   assert.equal(await ended, { code: 0, signal: null })
 
-  const second = await serve(context, { folder, yaml, env: githubEnv(github) })
+  const second = await startNext(context, { folder, yaml, env: githubEnv(github) })
   const { access } = tokensOf(await client.redeem(code, trip.verifier))
   assert.is((await callMcp(`${second.url}/github`, access)).status, 200)
 })
@@ -148,12 +147,12 @@ test('a refresh at the upstream that nobody waits for any more is kept: its toke
   leaving.abort()
   assert.is(await call.catch(() => 'left'), 'left')
   const ended = first.stop()
-  await first.logged(ending)
+  await first.logged('ending')
   await refusesConnections(first.url)
   refresh.letGo()
   assert.equal(await ended, { code: 0, signal: null })
 
-  const second = await serve(context, { folder, yaml })
+  const second = await startNext(context, { folder, yaml })
   assert.is((await callMcp(`${second.url}/oidc`, tokens.access)).status, 200)
 })
 
@@ -195,7 +194,7 @@ test('refreshes that were answered on the way out count, and those that were not
   assert.equal(await first.ended, { code: 0, signal: null })
   assert.ok(answered >= 50)
 
-  const second = await serve(context, { folder, yaml })
+  const second = await startNext(context, { folder, yaml })
   for (const { client, newest } of left) {
     const next = tokensOf(await client.refresh(newest.refresh))
     const stream = await openStream(`${second.url}/held`, next.access)

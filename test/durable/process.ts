@@ -28,8 +28,8 @@ export interface Served {
   pid: number
   /** Every line it wrote to stderr: its log. */
   lines: readonly string[]
-  /** The fields of the first line of this event, written or to come. Rejects with the whole log if it ends without. */
-  logged(event: string): Promise<Record<string, unknown>>
+  /** The fields of the first line that begins so, written or to come. Rejects with the whole log if it ends without. */
+  logged(start: string): Promise<Record<string, unknown>>
   ended: Promise<Ended>
   signal(signal: NodeJS.Signals): void
   stop(signal?: NodeJS.Signals): Promise<Ended>
@@ -62,7 +62,8 @@ export async function serve(context: TestContext, options: ServeOptions): Promis
   return { ...served, url: String(url) }
 }
 
-const loginOf = (yaml: string) => (yaml.includes('login:') ? {} : { MCP_GATEWAY_PASSWORD: USER.password })
+export const loginOf = (yaml: string) =>
+  yaml.includes('login:') ? {} : { MCP_GATEWAY_PASSWORD: USER.password }
 
 function follow(child: ChildProcess): Served {
   const lines: string[] = []
@@ -81,12 +82,12 @@ function follow(child: ChildProcess): Served {
     changed()
     return { code, signal }
   })
-  const logged = (event: string) =>
+  const logged = (start: string) =>
     new Promise<Record<string, unknown>>((resolve, reject) => {
       const check = () => {
-        const line = lines.find((candidate) => candidate.includes(`"msg":${JSON.stringify(event)}`))
+        const line = lines.find((candidate) => candidate.includes(`"msg":"${start}`))
         if (line !== undefined) resolve(JSON.parse(line) as Record<string, unknown>)
-        else if (over) reject(new Error(`it ended without "${event}":\n${lines.join('\n')}`))
+        else if (over) reject(new Error(`it ended without "${start}":\n${lines.join('\n')}`))
         else return
         waiting.delete(check)
       }

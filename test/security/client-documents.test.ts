@@ -211,6 +211,23 @@ test('sec-A2: the redirect URI must be in the document; a changed document count
   assert.is((await newBrowser().goto(client.trip().url)).status, 400)
 })
 
+test('a stranger who spends the requests to a host does not lock out the people who use its client', async (context) => {
+  let offset = 0
+  const { client, host, url } = await scene(context, '', () => Date.now() + offset)
+  await good(client, url)
+  offset = 600_000
+  for (let path = 0; path < 6; path++) {
+    const id = `${host.origin}/made-up-${path}.json`
+    assert.is((await newBrowser().goto(client.trip({ client_id: id }).url)).status, 400)
+  }
+  const fetched = host.recorder.count('/client.json')
+  await good(client, url)
+  assert.is(host.recorder.count('/client.json'), fetched, 'the last good document stood in')
+  offset += 60_000
+  await good(client, url)
+  assert.is(host.recorder.count('/client.json'), fetched + 1, 'and is read again as soon as may be')
+})
+
 test('allow and deny decide by domain', async (context) => {
   const { client } = await scene(context, ', deny: [127.0.0.1]')
   const page = await newBrowser().goto(client.trip().url)

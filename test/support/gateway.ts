@@ -76,7 +76,7 @@ export async function startGateway({
   }
 }
 
-function recordingLog() {
+export function recordingLog() {
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()
   const write =
