@@ -1,6 +1,5 @@
 // A running gateway: store, server and the current generation, started together and ended together. Reload builds the
 // next generation, swaps one pointer, and lets the old one end with its last request.
-import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { createLinks } from './auth/links.ts'
@@ -90,7 +89,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { source, env, stateFolder, log, now = Date.now, onApplied } = options
   const load = (text: string): Loaded => loadConfig({ file: source.name, folder: source.folder, text, env })
   const first = load(source.text)
-  const paths = statePaths(stateFolder, storePath(source, first.config))
+  const paths = statePaths(stateFolder, storePath(first.config), source.folder)
   const { store, sealer } = await openStore(first.config.store, paths, now)
   let gateway: Gateway | undefined
   const current = (): Gateway => {
@@ -212,11 +211,6 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 const namesNobody = ({ login }: Config): boolean => login.users === undefined && login.none === undefined
 
-/** Relative to the file, as every path in it: where the gateway was started from must not decide whose state it finds. */
-function storePath({ folder }: Source, { store }: Config): string | undefined {
-  return store.type === 'embedded' && store.path !== undefined ? resolve(folder, store.path) : undefined
-}
-
 async function initialUserOf(
   config: Config,
   env: AppOptions['env'],
@@ -256,6 +250,10 @@ function warmUp({ routes }: Gateway, log: Log): void {
   }
 }
 
+function storePath({ store }: Config): string | undefined {
+  return store.type === 'embedded' ? store.path : undefined
+}
+
 /** These are read once, at the start; the rest of the file takes effect all the same. */
 const RESTART: { readonly [setting: string]: (config: Config) => unknown } = {
   'server.host': ({ server }) => server.host,
@@ -263,7 +261,7 @@ const RESTART: { readonly [setting: string]: (config: Config) => unknown } = {
   'server.tls.cert': ({ server }) => server.tls?.cert,
   'server.tls.key': ({ server }) => server.tls?.key,
   'store.type': ({ store }) => store.type,
-  'store.path': ({ store }) => (store.type === 'embedded' ? store.path : undefined),
+  'store.path': storePath,
   'store.keys': ({ store }) => store.keys,
   'observability.log.format': ({ observability }) => observability.log.format,
 }

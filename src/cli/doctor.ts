@@ -1,6 +1,6 @@
 // `mcp-oauth-gateway doctor`: asks everybody the gateway depends on, and says what is wrong and what to do.
 import { realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import { didYouMean } from '../config/suggest.ts'
@@ -69,7 +69,11 @@ async function visit(
     config,
     file: path,
     secretFiles,
-    statePaths: statePaths(folder, config.store.type === 'embedded' ? config.store.path : undefined),
+    statePaths: statePaths(
+      folder,
+      config.store.type === 'embedded' ? config.store.path : undefined,
+      dirname(resolve(file)),
+    ),
     routes: asked.length > 0 ? asked : known,
     onProgress: progress.show,
   })

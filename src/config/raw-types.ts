@@ -459,7 +459,7 @@ export interface RawEmbeddedStore {
    */
   readonly type?: 'embedded'
   /**
-   * Folder of the database. Default: a folder under the operating system's state directory.
+   * Folder of the database. A relative path starts at the folder of this file. Default: a folder under the operating system's state directory.
    */
   readonly path?: string
   /**

@@ -24,13 +24,16 @@ export function stateFolder(id: string, env: Environment, platform: Platform): s
   return join(stateHome(env, platform), APPLICATION, id)
 }
 
-/** Where each thing lies, by default or, when the config sets `store.path`, at that path and beside it. */
-export function statePaths(folder: string, storePath?: string): StatePaths {
+/**
+ * Where each thing lies, by default or, when the config sets `store.path`, at that path and beside it. A relative one
+ * starts at `base`, the folder of the file: where the gateway was started from must not decide whose state it finds.
+ */
+export function statePaths(folder: string, storePath?: string, base = ''): StatePaths {
   if (storePath === undefined) {
     const store = resolve(folder, 'store')
     return { store, key: `${store}.key`, password: resolve(folder, 'password') }
   }
-  const store = resolve(storePath)
+  const store = resolve(base, storePath)
   return { store, key: `${store}.key`, password: `${store}.password` }
 }
 

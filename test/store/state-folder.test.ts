@@ -32,6 +32,8 @@ test('the three places, by default and beside a stated path', () => {
     key: '/data/gateway.key',
     password: '/data/gateway.password',
   })
+  assert.is(statePaths('/state/id', 'kept/store', '/etc/mcp').store, '/etc/mcp/kept/store')
+  assert.is(statePaths('/state/id', '/data/gateway', '/etc/mcp').store, '/data/gateway')
 })
 
 test('each config file has its own readable id, fit for any file system', () => {
