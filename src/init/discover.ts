@@ -5,6 +5,7 @@ import {
   discoverResource,
   discoverServer,
   type ProtectedResource,
+  probe,
   type ServerMetadata,
 } from '../upstream/discovery.ts'
 import { type ControlHttp, controlHttp, type Trust } from '../upstream/http.ts'
@@ -77,22 +78,7 @@ async function look(http: ControlHttp, upstream: URL): Promise<Found> {
 }
 
 async function isOpen(http: ControlHttp, upstream: URL): Promise<boolean> {
-  const answer = await http({
-    method: 'POST',
-    url: upstream,
-    trust: 'configured',
-    headers: { accept: 'application/json, text/event-stream', 'content-type': 'application/json' },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 0,
-      method: 'initialize',
-      params: {
-        protocolVersion: '2025-11-25',
-        capabilities: {},
-        clientInfo: { name: 'mcp-oauth-gateway', version: '1' },
-      },
-    }),
-  })
+  const answer = await probe(http, upstream)
   if (![200, 202, 401, 403].includes(answer.status)) {
     throw new UpstreamError(
       'bad_response',

@@ -65,12 +65,9 @@ export async function discoverServer(
   throw distrusted('its authorization server publishes no metadata', { issuer: issuer.slice(0, 200) })
 }
 
-// `initialize` is what every client of every era may send first; nothing but the challenge is read from the answer.
-async function askForChallenge(
-  http: ControlHttp,
-  upstream: URL,
-): Promise<ReturnType<typeof parseBearerHints>> {
-  const answer = await http({
+/** The answer to what every client of every era may send first, without a token. */
+export function probe(http: ControlHttp, upstream: URL): Promise<ControlAnswer> {
+  return http({
     method: 'POST',
     url: upstream,
     trust: 'configured',
@@ -86,6 +83,14 @@ async function askForChallenge(
       },
     }),
   })
+}
+
+// Nothing but the challenge is read from the answer.
+async function askForChallenge(
+  http: ControlHttp,
+  upstream: URL,
+): Promise<ReturnType<typeof parseBearerHints>> {
+  const answer = await probe(http, upstream)
   return answer.status === 401
     ? parseBearerHints(headerOf(answer, 'www-authenticate'))
     : parseBearerHints(undefined)
