@@ -12,6 +12,8 @@ const uvuBin = fileURLToPath(new URL('../../node_modules/uvu/bin.js', import.met
 export interface RunInput {
   folder: string
   pattern: string
+  /** Tests under `long/` have a script of their own; they and the others are never run together. */
+  long?: boolean
   /** Fewer tests than this is a failure, even if all of them pass. */
   leastTests: number
   write: (text: string) => void
@@ -45,7 +47,7 @@ export async function runTests(input: RunInput): Promise<RunResult> {
   const files = (await readdir(folder, { recursive: true }))
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => name.split(sep).join('/'))
-    .filter((name) => name.includes(pattern))
+    .filter((name) => name.startsWith('long/') === (input.long ?? false) && name.includes(pattern))
     .sort()
   const stop = stopper(input.runLimitMs ?? 10 * 60_000)
   const { fileLimitMs = 120_000, exitLimitMs = 5_000 } = input

@@ -1,14 +1,14 @@
 // The official suite judges a server with every feature, and its twin through the gateway. Between the two it may
 // see one difference only: the gateway refuses a foreign Host and Origin.
 import * as assert from 'uvu/assert'
-import { connectV1, connectV2 } from '../support/clients.ts'
-import { startGateway, USER } from '../support/gateway.ts'
-import { suite } from '../support/suite.ts'
-import { document, openRoute } from '../support/yaml.ts'
-import { addBearer } from './bearer.ts'
-import { type Check, conformance, modernNode, WHY_SKIPPED } from './conformance.ts'
-import { startEverythingV1 } from './everything-v1.ts'
-import { startEverythingV2 } from './everything-v2.ts'
+import { addBearer } from '../../conformance/bearer.ts'
+import { type Check, conformance, modernNode, WHY_SKIPPED } from '../../conformance/conformance.ts'
+import { startEverythingV1 } from '../../conformance/everything-v1.ts'
+import { startEverythingV2 } from '../../conformance/everything-v2.ts'
+import { connectV1, connectV2 } from '../../support/clients.ts'
+import { startGateway, USER } from '../../support/gateway.ts'
+import { suite } from '../../support/suite.ts'
+import { document, openRoute } from '../../support/yaml.ts'
 
 const ERAS = [
   { revision: '2025-11-25', start: startEverythingV1, connect: connectV1, leastChecks: 80 },
@@ -16,7 +16,7 @@ const ERAS = [
 ]
 const GUARD = 'dns-rebinding-protection localhost-host-rebinding-rejected'
 
-const suiteTest = suite('conformance/server')
+const suiteTest = suite('long/conformance/server')
 const test = suiteTest.skipUnless(modernNode, WHY_SKIPPED)
 
 for (const { revision, start, connect, leastChecks } of ERAS) {

@@ -1,16 +1,16 @@
 // The official suite judges the gateway as an authorization server, with a person at the browser. What it does not
 // cover (registration, refresh, redirect rules, challenges) has tests of its own elsewhere.
 import * as assert from 'uvu/assert'
-import { Browser } from '../support/browser.ts'
-import { startGateway, USER } from '../support/gateway.ts'
-import { startGithub } from '../support/github.ts'
-import { listen } from '../support/http.ts'
-import { startMcpServer } from '../support/mcp-server.ts'
-import type { Page } from '../support/page.ts'
-import { decide, type Person } from '../support/person.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { document, githubEnv, githubRoute, openRoute } from '../support/yaml.ts'
-import { type Check, conformance, modernNode, run, WHY_SKIPPED } from './conformance.ts'
+import { type Check, conformance, modernNode, run, WHY_SKIPPED } from '../../conformance/conformance.ts'
+import { Browser } from '../../support/browser.ts'
+import { startGateway, USER } from '../../support/gateway.ts'
+import { startGithub } from '../../support/github.ts'
+import { listen } from '../../support/http.ts'
+import { startMcpServer } from '../../support/mcp-server.ts'
+import type { Page } from '../../support/page.ts'
+import { decide, type Person } from '../../support/person.ts'
+import { suite, type TestContext } from '../../support/suite.ts'
+import { document, githubEnv, githubRoute, openRoute } from '../../support/yaml.ts'
 
 const SCENARIOS = ['authorization-code-grant', 'authorization-server-metadata-endpoint']
 const REVISIONS = ['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28']
@@ -20,7 +20,7 @@ const ROUTES: { name: string; screens: number }[] = [
   { name: 'github', screens: 2 },
 ]
 
-const suiteTest = suite('conformance/authorization')
+const suiteTest = suite('long/conformance/authorization')
 const test = suiteTest.skipUnless(modernNode, WHY_SKIPPED)
 
 for (const { name, screens } of ROUTES) {
