@@ -2,8 +2,10 @@
 // next generation, swaps one pointer, and lets the old one end with its last request.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import { createHeldTokens } from './auth/held-tokens.ts'
 import { createLinks } from './auth/links.ts'
 import { createRefresh } from './auth/refresh.ts'
+import { createRevocations } from './auth/revocations.ts'
 import { type Loaded, loadConfig } from './config/load.ts'
 import { describeProblem } from './config/problem.ts'
 import type { Config } from './config/types.ts'
@@ -21,10 +23,13 @@ import { createThrottle } from './login/throttle.ts'
 import type { Log } from './ops/log.ts'
 import { createServer } from './server.ts'
 import { openStore } from './store/open.ts'
+import { createSigningKeys } from './store/signing-keys.ts'
 import { type StatePaths, statePaths } from './store/state-folder.ts'
 import { createStreams } from './streams.ts'
 import { createClientDocuments } from './upstream/client-documents.ts'
-import { controlHttp } from './upstream/http.ts'
+import { createEgress } from './upstream/egress.ts'
+import { createControlHttp } from './upstream/http.ts'
+import { createIssuerKeys } from './upstream/issuer-keys.ts'
 import { createPolite } from './upstream/politeness.ts'
 import { createPools, type Destination } from './upstream/pools.ts'
 
@@ -98,13 +103,31 @@ export async function startApp(options: AppOptions): Promise<App> {
     return gateway
   }
   const streams = createStreams({ store, current, now })
+  const { proxy, proxy_authorization: authorization, direct } = first.config.egress
+  const egress = createEgress({ proxy, authorization, direct })
+  const controlHttp = createControlHttp({ egress })
   const clientDocuments = createClientDocuments(createPolite(controlHttp, now), now)
-  const deps: Deps = { store, sealer, streams, clientDocuments, now, log }
-  const pools = createPools()
+  const issuerKeys = createIssuerKeys({ http: controlHttp, now, log })
+  const signingKeys = createSigningKeys(store, sealer, now)
+  const deps: Deps = { store, sealer, signingKeys, streams, clientDocuments, issuerKeys, now, log }
+  const pools = createPools({ egress })
   const throttle = createThrottle(now)
   const links = createLinks(store, sealer, now)
+  const revocations = createRevocations(controlHttp, log)
   const { refresh, settled: refreshesSettled } = createRefresh({ links, store, http: controlHttp, now })
-  const authDeps = { store, sealer, links, refresh, http: controlHttp, now, log }
+  const heldTokens = createHeldTokens({ store, sealer, now, log })
+  const authDeps = {
+    store,
+    sealer,
+    signingKeys,
+    links,
+    refresh,
+    revocations,
+    heldTokens,
+    http: controlHttp,
+    now,
+    log,
+  }
   let firstUser = await initialUserOf(first.config, env, paths)
 
   const server = createServer({ current, deps, pools, tls: first.config.server.tls })
@@ -202,8 +225,9 @@ export async function startApp(options: AppOptions): Promise<App> {
       await closed
       streams.close()
       // A refresh token that works once is spent by now: its successor must be stored, or that person is signed out.
-      await atMost(LAST_REFRESHES_MS, refreshesSettled())
+      await atMost(LAST_REFRESHES_MS, Promise.all([refreshesSettled(), revocations.settled()]))
       await pools.close()
+      await egress.close()
       await store.close()
     },
   }
@@ -260,6 +284,9 @@ const RESTART: { readonly [setting: string]: (config: Config) => unknown } = {
   'server.port': ({ server }) => server.port,
   'server.tls.cert': ({ server }) => server.tls?.cert,
   'server.tls.key': ({ server }) => server.tls?.key,
+  'egress.proxy': ({ egress }) => egress.proxy,
+  'egress.proxy_authorization': ({ egress }) => egress.proxy_authorization,
+  'egress.direct': ({ egress }) => egress.direct,
   'store.type': ({ store }) => store.type,
   'store.path': storePath,
   'store.keys': ({ store }) => store.keys,

@@ -5,13 +5,14 @@ import type { Subject } from './slots.ts'
 import { indexes, type KnownUser } from './store/records.ts'
 import type { Store } from './store/store.ts'
 
-/** Deletes sessions, grants and links of every subject that no login vouches for. Run at start and after each reload. */
+/** Deletes sessions, grants and links of every subject that nobody vouches for. Run at start and after each reload. */
 export async function forgetDepartedUsers(gateway: Gateway, { store, log }: Deps): Promise<void> {
   for await (const key of store.list(indexes.users)) {
     const user = await store.get<KnownUser>(key)
-    if (user === undefined || gateway.profile(user.value.subject) !== undefined) continue
+    if (user === undefined || gateway.knows(user.value.subject)) continue
     // The row stays: a sign-in that was under way may write after us, and is then found the next time.
     const { subject } = user.value
+    for (const { auth } of gateway.routes.values()) await auth.link?.forget?.(subject)
     if ((await forget(subject, store)) > 0) log.info('user forgotten', { subject })
   }
 }

@@ -107,8 +107,9 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
   }
 
   async function wellKnownOrNothing(request: FastifyRequest, gateway: Gateway): Promise<Reply> {
-    const isDocument = gateway.documents.has(pathOf(request) ?? '')
-    if (request.method === 'OPTIONS' && isDocument) return preflight(request, PUBLIC_CORS, ['GET'])
+    // Where there is no document too: a client in a browser must be able to read that there is none (spec-D12).
+    const isWellKnown = pathOf(request)?.startsWith('/.well-known/') === true
+    if (request.method === 'OPTIONS' && isWellKnown) return preflight(request, PUBLIC_CORS, ['GET'])
     return request.method === 'GET' ? wellKnown(endpointRequest(request), gateway, deps) : notFound()
   }
 

@@ -7,10 +7,16 @@ export type Subject = string & { readonly brand: 'Subject' }
 /** Proof that a bearer token was checked for this route. Only `authenticate` makes one. */
 export interface Caller {
   readonly subject: Subject
-  readonly clientId: string
-  readonly grantId: string
+  /** What is known of the subject now. */
+  readonly profile: Profile
+  /** Undefined where another issuer's token does not say. */
+  readonly clientId: string | undefined
+  /** Undefined for a token that another issuer made: nothing is stored of it. */
+  readonly grantId: string | undefined
   /** Hash of the access token that was presented. */
   readonly tokenHash: string
+  /** The JWT that was presented, on a route that takes another issuer's tokens. It goes to the configured authorization server for an exchange, and nowhere else. */
+  readonly jwt?: string
   readonly route: string
   readonly scopes: readonly string[]
 }
@@ -25,19 +31,51 @@ export interface Credentials {
 export interface UpstreamLink {
   /** Where this authorization server's answers come in, and no other's (sec-C10). */
   readonly callbackPath: string
-  /** What the upstream will be asked for, as the consent page shows it. Asks nobody: it is read before anyone signed in. */
-  scopes(subject: Subject | undefined): Promise<readonly string[]>
+  /** What the upstream will be asked for, as the consent page shows it: `requested` by the client, and what else is due. Asks nobody: it is read before anyone signed in. */
+  scopes(subject: Subject | undefined, requested: readonly string[]): Promise<readonly string[]>
   /** A sign-in begun under another fingerprint is not finished under this one. Undefined: not known yet. */
   fingerprint(): Promise<string | undefined>
-  /** Whether this person's link serves the route as it is now. */
-  isGood(subject: Subject): Promise<boolean>
+  /** Whether this person's link serves the route as it is now, and was asked for all that is needed beyond that. */
+  isGood(subject: Subject, needed: readonly string[]): Promise<boolean>
+  /** The upstream account that this person connected; undefined when there is none, or none that works. */
+  account?(subject: Subject): Promise<LinkedAccount | undefined>
   /** Where to send the browser, with `state`. What `finish` needs is sealed into the transaction. */
   begin(
     subject: Subject,
     state: string,
+    wish: UpstreamWish,
   ): Promise<{ readonly location: string; readonly pending: UpstreamPending }>
   /** Redeems the upstream's answer and stores the link. Throws OAuthError with public text. */
   finish(subject: Subject, pending: UpstreamPending, answer: URLSearchParams): Promise<void>
+  /** Where `begin` leads to is a page of our own, which asks for a key. Absent: it is the upstream's. */
+  readonly keyForm?: KeyForm
+  /** Deletes the link and takes its tokens back at the upstream. Absent: links stay until they are unused for long. */
+  forget?(subject: Subject): Promise<void>
+}
+
+/** What the page says on which people paste their own key. `finish` takes the key as the answer's `key`. */
+export interface KeyForm {
+  readonly instructions: string | undefined
+  readonly helpUrl: string | undefined
+  /** Every host that a key is sent to. */
+  readonly hosts: readonly string[]
+  /** Asks the upstream. Resolves with what is wrong with the key, as the page says it; undefined: it is good. Throws UpstreamError when the upstream cannot say. */
+  check(key: string): Promise<string | undefined>
+}
+
+/** What one trip to the upstream's sign-in is to bring besides what the route needs. */
+export interface UpstreamWish {
+  /** Scopes that the client asked for. */
+  readonly requested: readonly string[]
+  /** The person wants to connect another account than the one that is connected. */
+  readonly relink: boolean
+}
+
+/** What people see of a link. */
+export interface LinkedAccount {
+  /** As the upstream wrote it: for display only, it proves nothing. */
+  readonly name: string | undefined
+  readonly connectedAtMs: number | undefined
 }
 
 /** What must be remembered between the redirect to the upstream and its answer. Sealed at rest. */
@@ -56,17 +94,35 @@ export interface UpstreamAuth {
   /** The upstream answered 401 to what was sent. True: attach again, the credentials are others now. After the second time there is no third. */
   rejected?(caller: Caller, sent: Credentials, time: 1 | 2): Promise<boolean>
   readonly link?: UpstreamLink
+  /** What the gateway publishes of itself as a client, at that path; undefined while nobody has to read it. */
+  readonly clientDocument?: {
+    readonly path: string
+    read(): Promise<Readonly<Record<string, unknown>> | undefined>
+  }
   /** Asks the upstream what can be asked before anybody comes. Throws UpstreamError; nothing depends on it. */
   warmUp?(): Promise<void>
+}
+
+/** What the upstream is told about the caller, besides its credentials. Absent on most routes. */
+export interface UpstreamIdentity {
+  /** Every header that it may set, in lower case: a client's own copies never pass, also while it sets none. */
+  readonly headerNames: ReadonlySet<string>
+  headers(caller: Caller): Promise<Readonly<Record<string, string>>>
 }
 
 /** What a login needs of the browser to ask who is there. */
 export type LoginPrompt = { readonly kind: 'password' } | { readonly kind: 'anonymous' }
 
-/** What a login knows of one of its subjects, for pages and access rules. */
+/** What is known of a subject, for pages, access rules and upstreams that want to know. */
 export interface Profile {
+  readonly kind: 'person' | 'client'
+  /** A user's name, a machine client's id; for a person of another issuer the subject, which no user can be called. */
   readonly name: string
   readonly groups: readonly string[]
+  /** Only one that the configuration states or the issuer says it verified. */
+  readonly email?: string
+  /** By name, as the configuration or the issuer states them. */
+  readonly claims: Readonly<Record<string, unknown>>
 }
 
 /** Slot 1: how a person signs in at the gateway (screen 1). Global, several at once. */

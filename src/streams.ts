@@ -1,8 +1,9 @@
 // The MCP exchanges that are open now. A stream may outlive what let it in by hours, so all are looked over again and
 // again: what was revoked, removed or forbidden ends within seconds, whichever process or edit did it.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Gateway } from './gateway.ts'
+import type { Gateway, Route } from './gateway.ts'
 import { findAccessToken } from './oauth/grant.ts'
+import { isSubjectOf } from './oauth/issuer-token.ts'
 import { mayUse } from './policy/access.ts'
 import type { Caller } from './slots.ts'
 import { type Grant, keys } from './store/records.ts'
@@ -46,13 +47,26 @@ export function judgeStream(
   gateway: Gateway,
   nowMs: number,
 ): StreamVerdict {
-  const route = gateway.routes.get(caller.route)
-  const profile = gateway.profile(caller.subject)
-  if (grant === undefined || route === undefined || profile === undefined || !mayUse(route.access, profile))
-    return 'end'
-  const isLive = findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
-  if (!isLive && nowMs < tokenExpiresAtMs) return 'end'
+  const route = caller.grantId === undefined ? routeOfIssued(caller, gateway) : routeOf(grant, gateway)
+  if (route === undefined) return 'end'
+  const hasExpired = nowMs >= tokenExpiresAtMs
+  const isLive =
+    caller.grantId === undefined
+      ? !hasExpired
+      : grant !== undefined && findAccessToken(grant, caller.tokenHash, nowMs) !== undefined
+  if (!isLive && !hasExpired) return 'end'
   return isLive && route.upstream.url.href === upstream ? 'keep' : 'drain'
+}
+
+function routeOf(grant: Grant | undefined, gateway: Gateway): Route | undefined {
+  return grant && gateway.standing(grant)?.route
+}
+
+/** Another issuer's token can't be taken back, so what it said is good to its end; the route and its access may change. */
+function routeOfIssued({ route: name, subject, profile }: Caller, gateway: Gateway): Route | undefined {
+  const route = gateway.routes.get(name)
+  if (route?.tokens.kind !== 'issuer' || !isSubjectOf(subject, route.tokens.issuer)) return undefined
+  return mayUse(route.access, profile) ? route : undefined
 }
 
 export function createStreams({ store, current, now }: StreamsOptions): Streams {
@@ -61,7 +75,8 @@ export function createStreams({ store, current, now }: StreamsOptions): Streams 
   async function checkOne(stream: OpenStream): Promise<void> {
     const state = streams.get(stream)
     if (state === undefined) return
-    const grant = await store.get<Grant>(keys.grant(stream.caller.grantId))
+    const { grantId } = stream.caller
+    const grant = grantId === undefined ? undefined : await store.get<Grant>(keys.grant(grantId))
     const gateway = current()
     const verdict = judgeStream(stream, grant?.value, gateway, now())
     if (verdict === 'keep') state.drainsSinceMs = undefined

@@ -31,10 +31,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   watch: ['ops:types'],
   reload: ['config/problem', 'config/parse', 'config/schema-walk', 'ops:types', 'watch'],
   store: ['errors', 'oauth:types', 'slots:types'],
-  upstream: ['errors', 'loopback', 'oauth/client-document', 'slots:types'],
+  upstream: [
+    'errors',
+    'loopback',
+    'oauth/client-document',
+    'oauth/issuer-token:types',
+    'ops:types',
+    'slots:types',
+  ],
 
   // The slots' implementations. They never know each other.
-  login: ['config:types', 'errors', 'oauth', 'slots:types', 'store/private-files'],
+  login: ['config:types', 'errors', 'oauth', 'policy/profile', 'slots:types', 'store/private-files'],
   auth: ['config:types', 'errors', 'oauth', 'ops:types', 'slots:types', 'store', 'upstream'],
 
   // One generation, and what serves it. Endpoints see the built gateway, never the configuration it was built from.
@@ -44,8 +51,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config:types',
     'cookies',
     'oauth',
-    'policy:types',
+    'policy',
     'slots:types',
+    'store/records:types',
     'upstream/client-documents:types',
   ],
   streams: ['gateway:types', 'oauth', 'policy', 'slots:types', 'store'],
@@ -72,7 +80,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Questions to the outside about a configuration that need not run.
   doctor: [
-    'auth/authorization-code',
+    'auth/client-key',
+    'auth/configured-server',
     'auth/servers',
     'auth/context:types',
     'config:types',
@@ -136,11 +145,11 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   chokidar: ['watch'],
   fastify: ['server', 'app:types'],
   got: ['upstream/http'],
-  jose: ['oauth/assertion'],
+  jose: ['oauth/assertion', 'oauth/issuer-token', 'upstream/issuer-keys', 'store/signing-keys'],
   lmdb: ['store'],
   oauth4webapi: ['upstream'],
   pino: ['ops'],
-  undici: ['upstream/pools', 'upstream/relay', 'upstream/fault'],
+  undici: ['upstream/egress', 'upstream/pools', 'upstream/relay', 'upstream/fault'],
   yaml: ['config'],
 }
 

@@ -4,17 +4,26 @@ import type { AuthorizationCodeAuth } from '../config/types.ts'
 import { OAuthError, UpstreamError } from '../errors.ts'
 import { includesAll, parseScope, union } from '../oauth/scope.ts'
 import type { Caller, Subject, UpstreamAuth, UpstreamLink } from '../slots.ts'
-import { authorizationUrl, createCodeVerifier, redeem } from '../upstream/authorization-code.ts'
+import { askAccount } from '../upstream/account.ts'
+import {
+  authorizationUrl,
+  createCodeVerifier,
+  type Redemption,
+  redeem,
+} from '../upstream/authorization-code.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
-import type { UpstreamServer } from '../upstream/server.ts'
-import type { AuthContext, ConfiguredServer } from './context.ts'
+import type { UpstreamTokens } from '../upstream/server.ts'
+import { reachOf, sourceOf } from './configured-server.ts'
+import type { AuthContext } from './context.ts'
+import type { Destination } from './destination.ts'
 import type { OpenLink } from './links.ts'
-import { isDue, isExpired } from './refresh.ts'
-import { type Destination, discoveredSource, fixedSource, type ServerSource } from './server-source.ts'
+import { isDue, isExpired, refreshSpread } from './refresh.ts'
 
 export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthContext): UpstreamAuth {
-  const { links, refresh, http, now, log } = context.deps
+  const { links, refresh, revocations, http, now, log } = context.deps
+  const { required, implies } = context.scopes
   const source = sourceOf(entry, context)
+  const reach = reachOf(context.server(entry.authorization_server).entry)
   const fingerprintOf = ({ server, resource }: Destination) => fingerprint(server, resource, context.upstream)
 
   async function find(subject: Subject): Promise<{ destination: Destination; found: OpenLink } | undefined> {
@@ -25,14 +34,39 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
 
   async function renew(
     subject: Subject,
-    { server, resource }: Destination,
+    destination: Destination,
     stale: OpenLink,
   ): Promise<OpenLink | undefined> {
+    const { server, resource } = destination
     try {
       return await refresh({ subject, server, resource, fingerprint: stale.link.fingerprint }, stale)
     } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      // Tokens of a client that the server has forgotten are lost with it.
+      if (isClientUnknown(error) && (await isDisowned(destination))) return undefined
       // A server that is gone for good never ends a link by itself; nobody would be asked to sign in where it is now.
-      if (error instanceof UpstreamError) source.doubt()
+      source.doubt()
+      throw error
+    }
+  }
+
+  /** The error that brought us here is the one to tell, if the server does not stand by it, or can't be asked. */
+  async function isDisowned(destination: Destination): Promise<boolean> {
+    return source.disowned(destination).catch((error: unknown) => {
+      if (error instanceof UpstreamError) return false
+      throw error
+    })
+  }
+
+  /** The code was for the client that the server has forgotten, so that person has to come once more. */
+  async function redeemed(destination: Destination, redemption: Redemption): Promise<UpstreamTokens> {
+    try {
+      const tokens = await redeem(http, destination.server, redemption, now())
+      await source.proved(destination)
+      return tokens
+    } catch (error) {
+      if (error instanceof OAuthError && isClientUnknown(error) && (await isDisowned(destination)))
+        throw forgotten()
       throw error
     }
   }
@@ -40,8 +74,9 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
   /** The link with a token that can be sent now; undefined when that person has to connect again. */
   async function usable(subject: Subject): Promise<OpenLink | undefined> {
     const known = await find(subject)
-    if (known === undefined || !isDue(known.found.tokens, now())) return known?.found
+    if (known === undefined) return undefined
     const { destination, found } = known
+    if (!isDue(found.tokens, now(), refreshSpread(subject, found.link.fingerprint))) return found
     const expired = isExpired(found.tokens, now())
     if (found.tokens.refreshToken === undefined) return expired ? undefined : found
     if (expired) return renew(subject, destination, found)
@@ -55,19 +90,42 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
     return found
   }
 
-  /** The union: what the route asks for, what was asked for before, what the upstream demanded since (spec-P8, U6). */
-  async function scopesFor(subject: Subject, destination: Destination): Promise<readonly string[]> {
+  const needed = ({ scopes }: Destination): readonly string[] => union(scopes, required)
+
+  /** The union: what the route asks for, what was asked for before, what the upstream demanded since, what the client wants (spec-P8, U6). */
+  async function scopesFor(
+    subject: Subject,
+    destination: Destination,
+    requested: readonly string[],
+  ): Promise<readonly string[]> {
     const found = await links.find(subject, fingerprintOf(destination))
-    return union(destination.scopes, found?.link.asked ?? [], found?.link.wanted ?? [])
+    return union(needed(destination), found?.link.asked ?? [], found?.link.wanted ?? [], requested)
+  }
+
+  /** Best effort: a sign-in does not fail because its account has no name. */
+  async function withAccount(tokens: UpstreamTokens): Promise<UpstreamTokens> {
+    if (reach.account === undefined) return tokens
+    try {
+      return {
+        ...tokens,
+        account: (await askAccount(http, reach.account, tokens.accessToken)) ?? tokens.account,
+      }
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      log.info('the upstream did not say whose account it is', { reason: error.message, ...error.detail })
+      return tokens
+    }
   }
 
   const link: UpstreamLink = {
     callbackPath: source.callbackPath,
 
-    async scopes(subject) {
+    async scopes(subject, requested) {
       const destination = await source.known()
-      if (destination === undefined) return parseScope(entry.scope)
-      return subject === undefined ? destination.scopes : scopesFor(subject, destination)
+      if (destination === undefined) return union(parseScope(entry.scope), required, requested)
+      return subject === undefined
+        ? union(needed(destination), requested)
+        : scopesFor(subject, destination, requested)
     },
 
     async fingerprint() {
@@ -75,35 +133,57 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
       return destination && fingerprintOf(destination)
     },
 
-    async isGood(subject) {
+    async isGood(subject, more) {
       const known = await find(subject)
       if (known === undefined) return false
-      const { asked, wanted } = known.found.link
-      if (!includesAll(asked, union(known.destination.scopes, wanted))) return false
+      const wanted = union(needed(known.destination), more)
+      if (!includesAll(known.found.link.asked, wanted, implies)) return false
       // An upstream that does not answer, or refuses the gateway itself, has said nothing about this link.
       return usable(subject).then((found) => found !== undefined, isUpstreamsFault)
     },
 
-    async begin(subject, state) {
+    async account(subject) {
+      const known = await find(subject)
+      return known && { name: known.found.tokens.account, connectedAtMs: known.found.link.connectedAtMs }
+    },
+
+    async begin(subject, state, { requested, relink }) {
       const destination = await source.renew().catch(asSignInError)
-      const scopes = await scopesFor(subject, destination)
+      const scopes = await scopesFor(subject, destination, requested)
       const codeVerifier = createCodeVerifier()
       const { server, resource } = destination
-      const location = await authorizationUrl(server, { state, codeVerifier, scopes, resource })
+      const parameters = { ...server.authorizationParameters, ...(relink && reach.relinkParameters) }
+      const location = await authorizationUrl(
+        { ...server, authorizationParameters: parameters },
+        { state, codeVerifier, scopes, resource },
+      )
       return { location, pending: { fingerprint: fingerprintOf(destination), state, codeVerifier, scopes } }
     },
 
     async finish(subject, { state, codeVerifier, fingerprint: expected, scopes }, answer) {
       const destination = await source.known()
       if (destination === undefined || fingerprintOf(destination) !== expected) throw movedMeanwhile()
-      const { server, resource } = destination
-      const tokens = await redeem(http, server, { answer, state, codeVerifier, resource }, now())
-      await links.save(subject, expected, tokens, scopes)
+      const { resource } = destination
+      const tokens = await redeemed(destination, { answer, state, codeVerifier, resource })
+      await links.save(subject, expected, await withAccount(tokens), scopes)
     },
+
+    ...(entry.disconnect === 'with_last_grant' && { forget }),
+  }
+
+  /** Deleted first: what the upstream says to it changes nothing here. */
+  async function forget(subject: Subject): Promise<void> {
+    const destination = await source.known()
+    if (destination === undefined) return
+    const removed = await links.remove(subject, fingerprintOf(destination))
+    if (removed === undefined) return
+    log.info('upstream disconnected', { subject, upstream: context.upstream.host })
+    revocations.start(subject, destination.server, removed.tokens)
   }
 
   return {
     link,
+    ...(source.clientDocument && { clientDocument: source.clientDocument }),
     warmUp: async () => {
       if ((await source.known()) === undefined) await source.renew()
     },
@@ -120,9 +200,8 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
 
     async demanded({ subject }: Caller, scopes) {
       const known = await find(subject)
-      if (known === undefined || includesAll(known.found.link.asked, scopes)) return false
-      await links.want(known.found, scopes)
-      return true
+      if (known === undefined || includesAll(known.found.link.asked, scopes, implies)) return false
+      return links.want(known.found, scopes)
     },
 
     async rejected({ subject }: Caller, sent, time) {
@@ -141,63 +220,6 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
   }
 }
 
-/** Endpoints in the configuration are taken as they are; anything less is completed by discovery. */
-function sourceOf(auth: AuthorizationCodeAuth, context: AuthContext): ServerSource {
-  const { entry, redirectUri } = context.server(auth.authorization_server)
-  const fixed = entry && fixedServer(entry, redirectUri)
-  if (fixed !== undefined) {
-    const resource = auth.resource === 'none' ? undefined : (auth.resource ?? context.upstream.href)
-    return fixedSource({ server: fixed, resource, scopes: parseScope(auth.scope) })
-  }
-  return discoveredSource(
-    {
-      upstream: context.upstream,
-      issuer: entry?.issuer,
-      client:
-        entry?.client_id === undefined
-          ? undefined
-          : {
-              id: entry.client_id,
-              secret: entry.client_secret,
-              authMethod: entry.token_endpoint_auth_method,
-            },
-      scope: auth.scope,
-      resource: auth.resource === 'none' ? null : auth.resource,
-      authorizationParameters: entry?.authorization_parameters ?? {},
-      redirectUri,
-      clientName: context.clientName,
-    },
-    context.deps,
-  )
-}
-
-export function fixedServer(
-  entry: NonNullable<ConfiguredServer['entry']>,
-  redirectUri: string,
-): UpstreamServer | undefined {
-  const {
-    authorization_endpoint: authorizationEndpoint,
-    token_endpoint: tokenEndpoint,
-    client_id: clientId,
-    client_secret: clientSecret,
-  } = entry
-  if (authorizationEndpoint === undefined || tokenEndpoint === undefined || clientId === undefined)
-    return undefined
-  return {
-    issuer: entry.issuer,
-    issParameterSupported: false,
-    authorizationEndpoint,
-    tokenEndpoint,
-    trust: 'configured',
-    clientId,
-    clientSecret,
-    authMethod:
-      entry.token_endpoint_auth_method ?? (clientSecret === undefined ? 'none' : 'client_secret_basic'),
-    authorizationParameters: entry.authorization_parameters,
-    redirectUri,
-  }
-}
-
 /** During a sign-in the client is told in OAuth's words; our own text names no address. */
 function asSignInError(error: unknown): never {
   if (!(error instanceof UpstreamError)) throw error
@@ -211,6 +233,18 @@ function asSignInError(error: unknown): never {
 function isUpstreamsFault(error: unknown): true {
   if (error instanceof UpstreamError) return true
   throw error
+}
+
+/** Whether that is so, only the token endpoint can say: a browser may have made up the answer at the callback. */
+function isClientUnknown({ detail }: OAuthError | UpstreamError): boolean {
+  return detail.upstreamError === 'invalid_client' || detail.upstreamError === 'unauthorized_client'
+}
+
+function forgotten(): OAuthError {
+  return new OAuthError(
+    'server_error',
+    'the upstream had forgotten this gateway, which is registered there anew now: connect again',
+  )
 }
 
 function movedMeanwhile(): OAuthError {

@@ -1,5 +1,5 @@
 // The tokens that people have at upstreams: kept sealed, bound to the record they lie in, opened once per version.
-import { union } from '../oauth/scope.ts'
+import { missing, remembered, union } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import type { Subject } from '../slots.ts'
 import { FORMAT, indexes, keys, type Link } from '../store/records.ts'
@@ -23,8 +23,10 @@ export interface Links {
   renew(found: OpenLink, tokens: UpstreamTokens): Promise<boolean>
   /** The upstream refused it for good: that person has to connect again. The tokens are kept (design §6.9). */
   bury(found: OpenLink): Promise<void>
-  /** The upstream demands these scopes too: that person is to be asked for them at the next sign-in. */
-  want(found: OpenLink, scopes: readonly string[]): Promise<void>
+  /** The upstream demands these scopes too: that person is to be asked for them at the next sign-in. False: there are too many already. */
+  want(found: OpenLink, scopes: readonly string[]): Promise<boolean>
+  /** Deletes it, and gives back what it held. Undefined when there was none that opens. */
+  remove(subject: Subject, fingerprint: string): Promise<OpenLink | undefined>
 }
 
 /** A link that nobody used for so long is deleted (design §2). */
@@ -32,6 +34,8 @@ const UNUSED_MS = 90 * 24 * 60 * 60 * 1000
 /** A link in daily use is written to keep it alive at most this often. */
 const TOUCH_MS = 24 * 60 * 60 * 1000
 const PURPOSE = 'link'
+/** An upstream that thinks of another scope at every call does not make a record, or people's patience, grow without end. */
+const MAX_SCOPES = 200
 const MAX_OPENED = 10_000
 
 export function createLinks(store: Store, sealer: Sealer, now: () => number): Links {
@@ -92,18 +96,23 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
 
     async save(subject, fingerprint, tokens, asked) {
       const key = keyOf(subject, fingerprint)
-      const link: Link = {
-        v: FORMAT,
-        subject,
-        fingerprint,
-        asked,
-        wanted: [],
-        granted: tokens.scope,
-        sealed: seal(key, tokens),
-        dead: false,
-        updatedAtMs: now(),
-      }
-      await store.put(key, link, options(subject))
+      const sealed = seal(key, tokens)
+      await update<Link>(store, key, (current) => {
+        const link: Link = {
+          v: FORMAT,
+          subject,
+          fingerprint,
+          asked,
+          // Demanded while the person was away at the upstream: that is for the next time.
+          wanted: missing(asked, current?.wanted ?? []),
+          granted: tokens.scope,
+          sealed,
+          dead: false,
+          updatedAtMs: now(),
+          connectedAtMs: now(),
+        }
+        return { value: link, options: options(subject) }
+      })
     },
 
     renew(found, tokens) {
@@ -119,7 +128,24 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
     },
 
     async want(found, scopes) {
-      await change(found, { wanted: union(found.link.wanted, scopes) })
+      const { asked, wanted } = found.link
+      const next = remembered(wanted, missing(asked, scopes))
+      if (asked.length + next.length > MAX_SCOPES || missing(union(asked, next), scopes).length > 0)
+        return false
+      await change(found, { wanted: next })
+      return true
+    },
+
+    async remove(subject, fingerprint) {
+      const key = keyOf(subject, fingerprint)
+      for (;;) {
+        const entry = await store.get<Link>(key)
+        if (entry === undefined) return undefined
+        const tokens = open(key, entry.version, entry.value)
+        if (!(await store.cas(key, entry.version, undefined))) continue
+        opened.delete(key)
+        return tokens && { link: entry.value, tokens }
+      }
     },
   }
 }

@@ -1,5 +1,6 @@
 // Keeps a link's access token fresh: ahead of its end, once for everybody who waits, in this process and in all that
 // share the store. Upstreams with one-time refresh tokens log the user out if two refreshes race (sec-T5, U8).
+import { createHash } from 'node:crypto'
 import { UpstreamError } from '../errors.ts'
 import type { Subject } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
@@ -32,10 +33,18 @@ const MAX_AHEAD_MS = 60_000
 const MAX_REST_MS = 10_000
 const MAX_RESTING = 10_000
 
-/** Inside the last tenth of its life, at most a minute before the end: a short token is not refreshed on every call (design §5). */
-export function isDue({ expiresAtMs, obtainedAtMs }: UpstreamTokens, nowMs: number): boolean {
+/** Inside the last tenth of its life, at most a minute before the end: a short token is not refreshed on every call (design §5). `spread` widens or narrows that. */
+export function isDue({ expiresAtMs, obtainedAtMs }: UpstreamTokens, nowMs: number, spread = 1): boolean {
   if (expiresAtMs === undefined) return false
-  return nowMs >= expiresAtMs - Math.min((expiresAtMs - obtainedAtMs) / 10, MAX_AHEAD_MS)
+  return nowMs >= expiresAtMs - spread * Math.min((expiresAtMs - obtainedAtMs) / 10, MAX_AHEAD_MS)
+}
+
+/** Between 0.8 and 1.2, always the same for one link: thousands that were made in one second must not all be due in one. */
+export function refreshSpread(subject: Subject, fingerprint: string): number {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([fingerprint, subject]))
+    .digest()
+  return 0.8 + (0.4 * hash.readUInt32BE()) / 0xffff_ffff
 }
 
 export function isExpired({ expiresAtMs }: UpstreamTokens, nowMs: number): boolean {
@@ -72,6 +81,7 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
       ...renewed,
       refreshToken: renewed.refreshToken ?? refreshToken,
       scope: renewed.scope ?? found.tokens.scope,
+      account: found.tokens.account,
     }
     await links.renew(found, tokens)
     return links.find(subject, fingerprint)

@@ -1,28 +1,24 @@
 // Where a route's upstream authorization server comes from: fixed in the configuration, or discovered and registered
 // at, remembered in the store, and looked up anew at every sign-in, which is how a move of the server is noticed.
 
-import { parseScope, union } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
-import { withLock } from '../store/lock.ts'
 import { FORMAT } from '../store/records.ts'
-import {
-  discoverResource,
-  discoverServer,
-  type ProtectedResource,
-  type ServerMetadata,
-} from '../upstream/discovery.ts'
-import type { Trust } from '../upstream/http.ts'
-import { chooseAuthMethod, registerClient, type UpstreamRegistration } from '../upstream/register.ts'
+import { clientMetadata } from '../upstream/client-metadata.ts'
+import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
-
-/** Everything a sign-in at the upstream needs to know. */
-export interface Destination {
-  readonly server: UpstreamServer
-  /** RFC 8707 `resource`; undefined: none is sent. */
-  readonly resource: string | undefined
-  readonly scopes: readonly string[]
-}
+import {
+  type Destination,
+  type DiscoveryInput,
+  derivedTrust,
+  destinationOf,
+  type Facts,
+  identityOf,
+  scopesToAsk,
+} from './destination.ts'
+import { checkEndpointHosts } from './endpoint-hosts.ts'
+import { GRANT_TYPES, ownClientAt } from './own-client.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
 
 export interface ServerSource {
   readonly callbackPath: string
@@ -32,6 +28,17 @@ export interface ServerSource {
   renew(): Promise<Destination>
   /** What is known does not work: looks in the background whether the server has moved. */
   doubt(): void
+  /** Tokens were given to this client there. */
+  proved(destination: Destination): Promise<void>
+  /** The server says that it does not know this client. True: so it is, and the gateway is another client there now. */
+  disowned(destination: Destination): Promise<boolean>
+  /** The gateway's client ID metadata document, once it is what the gateway is known by. */
+  readonly clientDocument?: ClientDocumentSource
+}
+
+export interface ClientDocumentSource {
+  readonly path: string
+  read(): Promise<Readonly<Record<string, unknown>> | undefined>
 }
 
 export function fixedSource(destination: Destination): ServerSource {
@@ -40,34 +47,9 @@ export function fixedSource(destination: Destination): ServerSource {
     known: async () => destination,
     renew: async () => destination,
     doubt: () => {},
+    proved: async () => {},
+    disowned: async () => false,
   }
-}
-
-/** What the configuration says; everything undefined here is discovered. */
-export interface DiscoveryInput {
-  readonly upstream: URL
-  readonly issuer: string | undefined
-  readonly client:
-    | {
-        readonly id: string
-        readonly secret: string | undefined
-        readonly authMethod: UpstreamServer['authMethod'] | undefined
-      }
-    | undefined
-  readonly scope: string | undefined
-  /** Undefined: as discovered; null: none is sent. */
-  readonly resource: string | null | undefined
-  readonly authorizationParameters: Readonly<Record<string, string>>
-  readonly redirectUri: string
-  readonly clientName: string
-}
-
-/** What an upstream said. The configuration's own words are laid over it when it is read, so an edit of them takes effect at once. */
-interface Facts {
-  readonly resource: ProtectedResource
-  readonly metadata: ServerMetadata
-  /** Undefined when the client is configured. */
-  readonly registration: UpstreamRegistration | undefined
 }
 
 interface Remembered {
@@ -76,17 +58,20 @@ interface Remembered {
 }
 
 const PURPOSE = 'upstream-server'
-const LOCK_TTL_MS = 60_000
 /** Requests that fail together are one doubt, and a server in trouble is not asked again and again. */
 const DOUBT_EVERY_MS = 30_000
+/** A person who is sent to a server that has forgotten the gateway meets its error page and never comes back, so nobody would tell. */
+const RECOGNITION_MS = 60 * 60_000
 
 export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerSource {
   const { store, sealer, now, log } = deps
-  const { upstream, issuer, client, redirectUri } = input
-  const key = `discovered/${hashToken(JSON.stringify([upstream.href, issuer, client?.id, redirectUri]))}`
+  const { upstream, redirectUri, ownClient } = input
+  const key = `discovered/${hashToken(JSON.stringify(identityOf(input)))}`
+  const registrations = createRegistrations(redirectUri, deps)
   let cached: { readonly version: number; readonly destination: Destination } | undefined
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
+  let recognised: { readonly clientId: string; readonly atMs: number } | undefined
 
   async function known(): Promise<Destination | undefined> {
     const entry = await store.get<Remembered>(key)
@@ -99,7 +84,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   }
 
   async function discover(): Promise<Destination> {
-    const facts = await learn(input, deps)
+    const facts = await recognisedFacts(await learn(input, registrations, deps))
     const destination = destinationOf(input, facts)
     if (JSON.stringify(destination) !== JSON.stringify(await known())) {
       await store.put(key, { v: FORMAT, sealed: sealer.seal(PURPOSE, key, JSON.stringify(facts)) })
@@ -109,6 +94,25 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       })
     }
     return destination
+  }
+
+  async function recognisedFacts(facts: Facts): Promise<Facts> {
+    const { server } = destinationOf(input, facts)
+    const isDue = recognised?.clientId !== server.clientId || now() - recognised.atMs > RECOGNITION_MS
+    if (!isRegistered(server) || !isDue) return facts
+    const isDropped = await registrations.dropIfForgotten(server)
+    const settled = isDropped ? await learn(input, registrations, deps) : facts
+    recognised = { clientId: destinationOf(input, settled).server.clientId, atMs: now() }
+    return settled
+  }
+
+  /** A client that the gateway got by registering: nobody else can mend it. */
+  function isRegistered({ clientId }: UpstreamServer): boolean {
+    return (
+      input.client === undefined &&
+      clientId !== ownClient.documentUrl &&
+      clientId !== ownClient.hostedDocumentUrl
+    )
   }
 
   function renew(): Promise<Destination> {
@@ -130,92 +134,43 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
         log.debug('nothing new of an upstream in trouble', { reason: String(error) }),
       )
     },
-  }
-}
-
-async function learn(input: DiscoveryInput, deps: AuthDeps): Promise<Facts> {
-  const resource = await discoverResource(deps.http, input.upstream)
-  const issuer = input.issuer ?? resource.issuer
-  const metadata = await discoverServer(
-    deps.http,
-    issuer,
-    input.issuer === undefined ? derivedTrust(input, issuer) : 'configured',
-  )
-  const registration =
-    input.client === undefined ? await registrationAt(metadata, input, resource, deps) : undefined
-  return { resource, metadata, registration }
-}
-
-/** Keyed by issuer: a registration is never shown to another server (spec-U4). Locked: two processes must not both register. */
-async function registrationAt(
-  metadata: ServerMetadata,
-  input: DiscoveryInput,
-  resource: ProtectedResource,
-  deps: AuthDeps,
-): Promise<UpstreamRegistration> {
-  const { store, sealer, http, now, log } = deps
-  const { clientName, redirectUri } = input
-  const key = `registered/${hashToken(JSON.stringify([metadata.issuer, redirectUri]))}`
-  return withLock(store, key, { ttlMs: LOCK_TTL_MS, now }, async () => {
-    const entry = await store.get<Remembered>(key)
-    const opened = entry && sealer.open(PURPOSE, key, entry.value.sealed)
-    if (opened !== undefined) return JSON.parse(opened) as UpstreamRegistration
-    const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined
-    const registered = await registerClient(http, metadata, derivedTrust(input, metadata.issuer), {
-      clientName,
-      redirectUri,
-      scope,
-    })
-    await store.put(key, { v: FORMAT, sealed: sealer.seal(PURPOSE, key, JSON.stringify(registered)) })
-    log.info('registered at the upstream', { issuer: metadata.issuer })
-    return registered
-  })
-}
-
-/** What follows from a configured URL may be public, or private on that URL's own host (design §8). */
-function derivedTrust({ upstream, issuer: configured }: DiscoveryInput, issuer: string): Trust {
-  return { derivedFrom: configured === undefined ? upstream.hostname : new URL(issuer).hostname }
-}
-
-/** The configuration's, else what the server asks for, never its whole list; `offline_access` only where it is offered, since without it some give no refresh token (spec-U6). */
-function scopesToAsk(
-  { scope }: DiscoveryInput,
-  resource: ProtectedResource,
-  { scopesSupported }: ServerMetadata,
-): readonly string[] {
-  const scopes = parseScope(scope ?? resource.scope)
-  return scopes.length > 0 && scopesSupported.includes('offline_access')
-    ? union(scopes, ['offline_access'])
-    : scopes
-}
-
-function destinationOf(input: DiscoveryInput, { resource, metadata, registration }: Facts): Destination {
-  const { client } = input
-  const identity = client === undefined ? registration : configuredIdentity(client, metadata)
-  if (identity === undefined) throw new Error('a discovered server without a registration')
-  return {
-    server: {
-      issuer: metadata.issuer,
-      issParameterSupported: metadata.issParameterSupported,
-      authorizationEndpoint: metadata.authorizationEndpoint,
-      tokenEndpoint: metadata.tokenEndpoint,
-      trust: derivedTrust(input, metadata.issuer),
-      ...identity,
-      authorizationParameters: input.authorizationParameters,
-      redirectUri: input.redirectUri,
+    async proved({ server }) {
+      if (isRegistered(server)) await registrations.prove(server)
     },
-    resource: input.resource === null ? undefined : (input.resource ?? resource.resource),
-    scopes: scopesToAsk(input, resource, metadata),
+    async disowned({ server }) {
+      if (!isRegistered(server) || !(await registrations.dropIfForgotten(server))) return false
+      await renew()
+      return true
+    },
+    clientDocument: {
+      path: new URL(ownClient.documentUrl).pathname,
+      async read() {
+        const server = (await known())?.server
+        if (server === undefined || server.clientId !== ownClient.documentUrl) return undefined
+        return clientMetadata({ ...ownClient, grantTypes: GRANT_TYPES, authMethod: server.authMethod })
+      },
+    },
   }
 }
 
-function configuredIdentity(
-  { id, secret, authMethod }: NonNullable<DiscoveryInput['client']>,
-  metadata: ServerMetadata,
-): UpstreamRegistration {
-  return {
-    clientId: id,
-    clientSecret: secret,
-    authMethod: authMethod ?? chooseAuthMethod(metadata.authMethods, secret !== undefined),
-  }
+async function learn(input: DiscoveryInput, registrations: Registrations, deps: AuthDeps): Promise<Facts> {
+  const { http } = deps
+  const resource = await discoverResource(http, input.upstream)
+  const metadata =
+    input.issuer === undefined
+      ? await discoverServerOf(http, resource, derivedTrust(input, resource.issuer))
+      : await discoverServer(http, input.issuer, 'configured')
+  await checkEndpointHosts(metadata, input.endpointHosts, deps)
+  if (input.client !== undefined) return { resource, metadata, registration: undefined }
+  const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined
+  const trust = derivedTrust(input, metadata.issuer)
+  const registration = await ownClientAt({
+    input: input.ownClient,
+    metadata,
+    trust,
+    scope,
+    registrations,
+    deps,
+  })
+  return { resource, metadata, registration }
 }

@@ -10,7 +10,7 @@ const RELOAD: Readonly<Record<string, string>> = {
   live: 'counts for the next request',
   reconnect: 'MCP sessions reconnect',
   reauthorize: 'people sign in at the upstream again',
-  relogin: 'clients and people sign in at the gateway again',
+  relogin: 'clients and people sign in again',
   restart: 'counts after a restart of the gateway',
 }
 

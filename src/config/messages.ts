@@ -40,7 +40,7 @@ export function unionFinding(union: SchemaNode, value: unknown, pointer: string,
     .candidates(whole, 'scalar')
     .flatMap(({ const: word }) => (word === undefined ? [] : String(word)))
   if (typeof value === 'string') return wordFinding(value, words, tags, pointer)
-  if (!isTree(value))
+  if (!isTree(value) || tags.length === 0)
     return { rule: 'schema/type', pointer, message: kindMessage(value), hint: whole.description ?? '' }
   if (!Object.hasOwn(value, 'type')) {
     const hint = `Add type: ${list(tags, 'or')}.`

@@ -219,8 +219,36 @@ export const ruleGroups: readonly RuleGroup[] = [
         why: 'What a stranger may not register, a file must not slip in.',
       },
       'client/introspect': {
-        summary: 'A client that may introspect has a secret.',
+        summary: 'A client that may introspect has a secret or keys.',
         why: 'Anybody could use its name.',
+      },
+      'client/authentication': {
+        summary: 'A static client has one of `client_secret`, `jwks_uri` and `jwks`.',
+        why: 'A client authenticates in one way, exactly; of two nobody could tell which counts.',
+      },
+      'client/grant-types': {
+        summary: 'A client that gets tokens without a sign-in has a secret or keys.',
+        why: 'No person consents there: its own proof is all that keeps strangers out (RFC 6749 §4.4).',
+      },
+      'client/no-sign-in': {
+        summary: 'Only a client with `authorization_code` has `redirect_uris`.',
+        why: 'They would never be used, and somebody expects that they are.',
+      },
+      'client/jwks': {
+        summary: 'Keys of static clients are public keys that can be used, RSA ones of 2048 bits or more.',
+        why: 'The client would be refused at its first request, without a word about the key.',
+      },
+      'client/jwks-uri': {
+        summary: 'The keys of a static client are fetched over https, or from this machine.',
+        why: 'Who can change them on their way can authenticate as the client.',
+      },
+      'client/no-issuer': {
+        summary: 'A client with the JWT bearer grant has a trusted issuer with `id_jag`.',
+        why: 'No assertion that it brings would be taken.',
+      },
+      'client/no-route': {
+        summary: 'A client with `client_credentials` has a route that needs no account of a person.',
+        why: 'There is nobody to connect an account, so it could get no token at all.',
       },
     },
   },
@@ -240,20 +268,34 @@ export const ruleGroups: readonly RuleGroup[] = [
         why: 'The path tells which server an answer claims to come from; sharing it allows mix-up attacks (RFC 9700 §4.4).',
       },
       'authorization-server/incomplete': {
-        summary: 'An authorization server has an issuer, or both endpoints and a client_id.',
-        why: 'There is nothing to look the rest up at.',
+        summary:
+          'An authorization server has an issuer, or both endpoints and a client_id. One that is written inside a route may leave all of them out, and has no `client_secret` then.',
+        why: 'There is nothing to look the rest up at. Where the upstream names the server, it must not get a secret that was meant for another.',
       },
       'authorization-server/client-authentication': {
-        summary: '`token_endpoint_auth_method` and `client_secret` fit together.',
+        summary: '`token_endpoint_auth_method`, `client_secret` and `private_key` fit together.',
         why: 'The token endpoint would refuse the gateway.',
       },
+      'authorization-server/private-key': {
+        summary: 'A `private_key` is PEM text of an EC, RSA or Ed25519 key, without a passphrase.',
+        why: 'Nothing could be signed with it.',
+      },
+      'authorization-server/registration': {
+        summary:
+          'Without `client_id` there is a way to make the gateway known, and a `client_id_metadata_url` is https and stands alone.',
+        why: 'Nobody could sign in there.',
+      },
       'authorization-server/parameter': {
-        summary: '`authorization_parameters` sets nothing that the gateway sets.',
+        summary: '`authorization_parameters` and `relink_parameters` set nothing that the gateway sets.',
         why: 'Two values for `state`, `redirect_uri` or `code_challenge` defeat what they protect.',
       },
       'authorization-server/issuer': {
         summary: 'An issuer has no query.',
         why: 'It is compared character by character (RFC 8414 §2).',
+      },
+      'authorization-server/revocation': {
+        summary: '`revocation_endpoint` is where the token endpoint is.',
+        why: "A link's tokens go only where the link is bound to; an edit must not send them elsewhere.",
       },
       'authorization-server/plain-http': {
         summary: 'Token endpoints are https.',
@@ -274,6 +316,35 @@ export const ruleGroups: readonly RuleGroup[] = [
     },
   },
   {
+    title: 'Issuers besides the gateway',
+    rules: {
+      'reference/token-issuer': {
+        summary: '`token_issuer` refers to a trusted issuer that exists.',
+        why: 'Nobody could use the route. `--fix` corrects the name when only one can be meant.',
+      },
+      'route/token-issuer': {
+        summary: 'A route that takes tokens of another issuer needs no sign-in at its upstream.',
+        why: 'Clients never come by the pages of the gateway there, so no person could connect an account.',
+      },
+      'trusted-issuer/unused': {
+        summary: 'Something takes the tokens of every trusted issuer.',
+        why: 'An unused one is mostly a route whose `token_issuer` was forgotten.',
+      },
+      'trusted-issuer/issuer': {
+        summary: 'A trusted issuer is https, except on loopback, and has no query.',
+        why: 'It is compared character by character (RFC 8414 §2), and its keys are looked up there.',
+      },
+      'trusted-issuer/jwks-uri': {
+        summary: 'Keys of an issuer come over https, except from loopback.',
+        why: 'Whoever can change them on their way can sign in as anybody.',
+      },
+      'trusted-issuer/duplicate': {
+        summary: 'No two trusted issuers are the same issuer.',
+        why: 'Which of the two entries counts for its assertions would be left to chance.',
+      },
+    },
+  },
+  {
     title: 'Routes',
     rules: {
       'route/path-shape': {
@@ -288,6 +359,10 @@ export const ruleGroups: readonly RuleGroup[] = [
         summary: 'No two routes have the same path.',
         why: 'Only one of them would ever be reached.',
       },
+      'route/scope': {
+        summary: "A route's scopes name no route, and `offline_access` is never required.",
+        why: '`mcp:<route>` is the gateway’s own. A challenge with `offline_access` would ask clients for what no call needs.',
+      },
       'auth/api-key-name': {
         summary: 'The name of an API key is one that can be sent.',
         why: 'Headers that belong to the connection decide where a message ends.',
@@ -295,6 +370,22 @@ export const ruleGroups: readonly RuleGroup[] = [
       'auth/api-key-value': {
         summary: 'An API key can be sent as a header.',
         why: 'A line break in a variable or file would end the header.',
+      },
+      'auth/client-credentials': {
+        summary: 'With auth type client_credentials, the client authenticates at the authorization server.',
+        why: 'Such tokens are given for what the client proves (RFC 6749 §4.4). Without proof anybody could get them.',
+      },
+      'auth/subject-token': {
+        summary: '`subject_token: caller` is written only where clients come with a JWT of another issuer.',
+        why: "The gateway's own tokens are opaque, so no other server can read who is meant.",
+      },
+      'auth/key-check': {
+        summary: '`check` is mcp, none, or a URL that keys can be sent to safely.',
+        why: 'Each pasted key is sent there once.',
+      },
+      'identity/header': {
+        summary: 'Identity headers have names that belong to nobody else.',
+        why: 'Credentials, the connection and MCP itself speak in headers too. An upstream must not take one for the other.',
       },
       'auth/resource': {
         summary: '`resource` is an absolute URL without a fragment.',
@@ -323,6 +414,18 @@ export const ruleGroups: readonly RuleGroup[] = [
       'access/unknown-group': {
         summary: '`access` names groups that some user has.',
         why: 'A mistyped name shuts somebody out, or fails to.',
+      },
+      'access/unknown-email-domain': {
+        summary: '`access` names email domains that some user has an address at.',
+        why: 'A mistyped domain shuts everybody out, or fails to. Where an issuer vouches for people, none is unknown.',
+      },
+      'access/unknown-claim': {
+        summary: '`access` names claims that some user has.',
+        why: 'A list that names nobody admits nobody. Where an issuer vouches for people, none is unknown.',
+      },
+      'access/unknown-client': {
+        summary: '`access.clients` names static clients with the grant type `client_credentials`.',
+        why: 'No other client comes for itself: people who use a client are admitted as people.',
       },
       'access/user-without-route': {
         summary: 'Every user is admitted by some route.',

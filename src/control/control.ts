@@ -125,12 +125,12 @@ function withoutSecrets({ origin, pathname, search }: URL): string {
 }
 
 function authOf(auth: AuthConfig, config: Config): string {
-  if (auth.type !== 'authorization_code') return auth.type
+  if (!('authorization_server' in auth)) return auth.type
   const { authorization_server: server } = auth
   if (typeof server === 'string' && Object.hasOwn(config.authorization_servers, server)) {
     return `${auth.type}@${server}`
   }
-  const url = typeof server === 'object' ? (server.issuer ?? server.authorization_endpoint) : undefined
+  const url = typeof server === 'object' ? (server.issuer ?? server.token_endpoint) : undefined
   return url === undefined ? auth.type : `${auth.type}@${URL.parse(url)?.host ?? url}`
 }
 

@@ -37,7 +37,7 @@ async function countRoute(
     seen += 1
     if (seen % BATCH === 0) await nextTurn()
     const entry = await store.get<Grant>(key)
-    // An index is a hint, and a grant whose code was never redeemed is nobody's session.
+    // An index is a hint, a grant whose code was never redeemed is nobody's session, and who needed no sign-in needs none again.
     if (entry?.value.route !== route.name || entry.value.refresh === undefined) continue
     grants += 1
     subjects.add(entry.value.subject)

@@ -38,7 +38,7 @@ export interface RouteStatus {
   readonly path: string
   readonly url: string
   readonly upstream: string
-  /** `authorization_code@github`, `api_key`, `none`. */
+  /** `authorization_code@github`, `client_credentials@warehouse`, `api_key`, `none`. */
   readonly auth: string
   readonly access: AccessConfig
   readonly openStreams: number

@@ -15,9 +15,12 @@ export function routesSince(previous: Since | undefined, config: Config, generat
   return { config, generations: new Map(generations) }
 }
 
-/** The route, and the authorization server that it names. */
+/** The route, and the authorization servers that it names. */
 function describe({ routes, authorization_servers: servers }: Config, name: string): string {
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined
-  const server = route?.auth.type === 'authorization_code' ? route.auth.authorization_server : undefined
-  return JSON.stringify([route, typeof server === 'string' ? servers[server] : undefined])
+  const auth = route?.auth ?? { type: 'none' }
+  const own = 'authorization_server' in auth ? auth.authorization_server : undefined
+  const provider = 'identity_provider' in auth ? auth.identity_provider : undefined
+  const named = [own, provider].map((server) => (typeof server === 'string' ? servers[server] : undefined))
+  return JSON.stringify([route, ...named])
 }

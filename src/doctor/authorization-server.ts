@@ -1,15 +1,18 @@
 // Does an upstream's authorization server exist, support PKCE, know us as a client and take our redirect URI? Asks what
 // a sign-in would ask, with a code that nobody issued. Signs nobody in and registers nothing.
 import { randomBytes } from 'node:crypto'
-import { fixedServer } from '../auth/authorization-code.ts'
+import { type ClientKey, writtenKey } from '../auth/client-key.ts'
+import { fixedServer } from '../auth/configured-server.ts'
 import type { ConfiguredServer } from '../auth/context.ts'
 import { UpstreamError } from '../errors.ts'
 import { authorizationUrl, createCodeVerifier } from '../upstream/authorization-code.ts'
-import { discoverResource, discoverServer, type ServerMetadata } from '../upstream/discovery.ts'
+import { canFetchFrom } from '../upstream/client-metadata.ts'
+import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
 import { loggableErrorCode } from '../upstream/error-code.ts'
-import type { ControlHttp, Trust } from '../upstream/http.ts'
+import type { ControlHttp } from '../upstream/http.ts'
 import { chooseAuthMethod } from '../upstream/register.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
+import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import { checkClient } from './client.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { reasonOf } from './observe.ts'
@@ -25,20 +28,17 @@ export interface ServerQuestion {
 export async function checkServer(question: ServerQuestion, http: ControlHttp): Promise<Finding[]> {
   const { scope, configured } = question
   const { entry, redirectUri } = configured
-  const fixed = entry && fixedServer(entry, redirectUri)
+  const fixed = entry && fixedServer(entry, redirectUri, keyOf(configured))
   if (fixed) {
     const note = ok(scope, 'its endpoints are fixed, so nothing says whether it supports PKCE; S256 is sent')
     return [note, ...(await checkSignIn(question, fixed, http))]
   }
   try {
-    const { issuer, trust } = await issuerOf(question, http)
-    const metadata = await discoverServer(http, issuer, trust)
-    const found = ok(scope, `${issuer} is the authorization server, and supports PKCE with S256`)
+    const metadata = await metadataOf(question, http)
+    const found = published(scope, metadata)
     const server = discovered(question, metadata)
-    return [
-      found,
-      ...(server ? await checkSignIn(question, server, http) : [registration(question, metadata)]),
-    ]
+    if (server) return [found, ...(await checkSignIn(question, server, http))]
+    return metadata.isAssumed ? [found] : [found, registration(question, metadata)]
   } catch (error) {
     if (isToldAlready(error, question)) return []
     return [
@@ -51,11 +51,27 @@ export async function checkServer(question: ServerQuestion, http: ControlHttp): 
   }
 }
 
-async function issuerOf({ configured: { entry }, upstream }: ServerQuestion, http: ControlHttp) {
-  const trust = (issuer: string | undefined): Trust =>
-    issuer === undefined ? { derivedFrom: upstream.hostname } : 'configured'
-  const issuer = entry?.issuer ?? (await discoverResource(http, upstream)).issuer
-  return { issuer, trust: trust(entry?.issuer) }
+function published(scope: string, { issuer, isAssumed }: ServerMetadata): Finding {
+  return isAssumed
+    ? warn(
+        scope,
+        `${issuer} publishes no metadata; if it is of MCP 2025-03-26, its endpoints are /authorize, /token and /register`,
+        'Write issuer, or authorization_endpoint and token_endpoint, under authorization_server.',
+      )
+    : ok(scope, `${issuer} is the authorization server, and supports PKCE with S256`)
+}
+
+async function metadataOf(
+  { configured: { entry }, upstream }: ServerQuestion,
+  http: ControlHttp,
+): Promise<ServerMetadata> {
+  if (entry?.issuer !== undefined) return discoverServer(http, entry.issuer, 'configured')
+  return discoverServerOf(http, await discoverResource(http, upstream), { derivedFrom: upstream.hostname })
+}
+
+/** The gateway's own key lies in its store, which is not opened here. */
+function keyOf({ entry }: ConfiguredServer): ClientKey | undefined {
+  return entry?.private_key === undefined ? undefined : writtenKey(entry.private_key, entry.private_key_id)
 }
 
 function discovered(
@@ -66,6 +82,8 @@ function discovered(
   if (entry?.client_id === undefined) return undefined
   const { client_id: clientId, client_secret: clientSecret, token_endpoint_auth_method: method } = entry
   const base = entry.issuer === undefined ? upstream : new URL(entry.issuer)
+  const key = keyOf(configured)
+  const credential = { secret: clientSecret !== undefined, key: key !== undefined }
   return {
     issuer: metadata.issuer,
     issParameterSupported: metadata.issParameterSupported,
@@ -74,23 +92,27 @@ function discovered(
     trust: { derivedFrom: base.hostname },
     clientId,
     clientSecret,
-    authMethod: method ?? chooseAuthMethod(metadata.authMethods, clientSecret !== undefined),
+    authMethod: method ?? chooseAuthMethod(metadata.authMethods, credential),
+    assertion: key && { audience: metadata.issuer, key },
     authorizationParameters: entry.authorization_parameters,
     redirectUri,
   }
 }
 
-function registration(
-  { scope, configured: { redirectUri } }: ServerQuestion,
-  metadata: ServerMetadata,
-): Finding {
-  return metadata.registrationEndpoint !== undefined
-    ? ok(scope, 'it takes registrations: the gateway registers itself at the first sign-in')
-    : fail(
-        scope,
-        'it takes no registrations, and no client_id is configured',
-        `Create a client there with the redirect URI ${redirectUri}, and write its client_id under authorization_server.`,
-      )
+function registration({ scope, configured }: ServerQuestion, metadata: ServerMetadata): Finding {
+  const { entry, redirectUri, documentUrl } = configured
+  const ways = entry?.registration ?? ['cimd', 'dynamic']
+  const document = entry?.client_id_metadata_url ?? documentUrl
+  const isFetchable = document !== documentUrl || canFetchFrom(documentUrl, metadata.issuer)
+  if (ways.includes('cimd') && metadata.clientDocuments === true && isFetchable)
+    return ok(scope, `it takes metadata documents: the gateway is known there as ${document}`)
+  if (ways.includes('dynamic') && metadata.registrationEndpoint !== undefined)
+    return ok(scope, 'it takes registrations: the gateway registers itself at the first sign-in')
+  return fail(
+    scope,
+    'it takes no registrations, and no client_id is configured',
+    `Create a client there with the redirect URI ${redirectUri}, and write its client_id under authorization_server.`,
+  )
 }
 
 async function checkSignIn(

@@ -15,6 +15,12 @@ export async function checkClient(
   server: UpstreamServer,
   http: ControlHttp,
 ): Promise<Finding> {
+  if (server.authMethod === 'private_key_jwt' && server.assertion === undefined)
+    return warn(
+      scope,
+      "it is the gateway's own key that signs in there, so whether the token endpoint knows the client cannot be told",
+      'Register the key set /.well-known/jwks.json of this gateway there, and sign in once to see.',
+    )
   const answer = new URLSearchParams({
     code: CODE,
     state: STATE,

@@ -52,6 +52,14 @@ const GENERAL: Readonly<Record<number, { readonly message: string; readonly advi
 
 type Judge = (scope: string, origin: string, status: number) => Finding
 
+/** The gateway has the token, and this asked without one. */
+const wantsToken: Judge = (scope, origin, status) =>
+  status === 401 || status === 403
+    ? ok(scope, `${origin} answers, and wants credentials (${status})`)
+    : isGood(status)
+      ? warn(scope, `${origin} answers without any (${status})`, 'If it is open to all, write auth: none.')
+      : odd(scope, origin, status)
+
 const BY_AUTH: { readonly [T in RouteConfig['auth']['type']]: Judge } = {
   authorization_code: (scope, origin, status) => {
     if (status === 401) return ok(scope, `${origin} answers, and wants a sign-in (401)`)
@@ -63,6 +71,9 @@ const BY_AUTH: { readonly [T in RouteConfig['auth']['type']]: Judge } = {
         )
       : odd(scope, origin, status)
   },
+  client_credentials: wantsToken,
+  token_exchange: wantsToken,
+  user_api_key: wantsToken,
   api_key: (scope, origin, status) => {
     if (status === 401 || status === 403)
       return fail(

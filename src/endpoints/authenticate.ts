@@ -1,15 +1,12 @@
-// The first step of every route's chain: who calls, by a token of this gateway that was issued for this very route.
+// The first step of every route's chain: who calls, by a token that was issued for this very route, and may they.
 
 import { OAuthError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
-import { findAccessToken } from '../oauth/grant.ts'
-import { union } from '../oauth/scope.ts'
-import { parseToken } from '../oauth/tokens.ts'
+import { challenged, includesAll } from '../oauth/scope.ts'
 import { mayUse } from '../policy/access.ts'
-import type { Caller } from '../slots.ts'
+import { type Authenticated, refusedToken, verifyToken } from './bearer-token.ts'
 import type { Deps } from './endpoint.ts'
-import { findGrant } from './grants.ts'
 
 /** Nobody said who they are. RFC 6750 §3.1: such a request learns only where to get a token, not that something was wrong. */
 export class MissingToken extends OAuthError {
@@ -18,12 +15,12 @@ export class MissingToken extends OAuthError {
   }
 }
 
-/** The upstream demands more than it was asked for: signing in again asks for these too (spec-R4, spec-P8). */
+/** The token carries less than this needs: signing in again asks for the rest. The scopes are all that are needed, those that are there too (spec-R4, spec-P8). */
 export class MissingScopes extends OAuthError {
   readonly scopes: readonly string[]
 
-  constructor(scopes: readonly string[], route: Route) {
-    super('insufficient_scope', 'the upstream needs more scopes: sign in again', { route: route.name })
+  constructor(who: string, scopes: readonly string[], route: Route) {
+    super('insufficient_scope', `${who} needs more scopes: sign in again`, { route: route.name })
     this.scopes = scopes
   }
 }
@@ -32,20 +29,14 @@ export class MissingScopes extends OAuthError {
 export function challengeFor(error: OAuthError, route: Route): string | undefined {
   if (error.code !== 'invalid_token' && error.code !== 'insufficient_scope') return undefined
   const { resourceMetadata } = route
-  const scopes = error instanceof MissingScopes ? union(route.scopes, error.scopes) : route.scopes
+  const scopes = challenged(route.scopes, error instanceof MissingScopes ? error.scopes : [])
   const reason = error instanceof MissingToken ? {} : { error: error.code, description: error.message }
   return bearerChallenge({ ...reason, scopes, resourceMetadata })
 }
 
-/** A caller, and until when the token that was presented lasts by itself. */
-export interface Authenticated {
-  readonly caller: Caller
-  readonly tokenExpiresAtMs: number
-}
-
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
 
-/** Throws OAuthError: `invalid_token`, or `access_denied` when the person is known and not admitted. Reads no body. */
+/** Throws OAuthError: `invalid_token`, `insufficient_scope`, or `access_denied` when the caller is known and not admitted. Reads no body. */
 export async function authenticate(
   authorization: string | undefined,
   route: Route,
@@ -53,27 +44,17 @@ export async function authenticate(
   deps: Deps,
 ): Promise<Authenticated> {
   if (authorization === undefined) throw new MissingToken()
-  const refused = (reason: string) =>
-    new OAuthError('invalid_token', 'the token is not valid here or has expired', {
-      reason,
-      route: route.name,
-    })
-  const presented = parseToken('access', BEARER.exec(authorization)?.[1])
-  if (presented === undefined) throw refused('malformed')
-  const grant = (await findGrant(presented, deps))?.value
-  const token = grant && findAccessToken(grant, presented.hash, deps.now())
-  if (grant === undefined || token === undefined) throw refused('unknown')
-  // RFC 8707 audience: a token of one route is worth nothing on another (sec-T9).
-  if (grant.route !== route.name) throw refused('other_route')
-  const profile = gateway.profile(grant.subject)
-  if (profile === undefined) throw refused('unknown_subject')
+  const token = BEARER.exec(authorization)?.[1]
+  if (token === undefined) throw refusedToken('malformed', route)
+  const authenticated = await verifyToken({ token, route, gateway, deps })
+  const { subject, profile, scopes } = authenticated.caller
   if (!mayUse(route.access, profile)) {
     throw new OAuthError('access_denied', 'this account may not use this server', {
-      subject: grant.subject,
+      subject,
       route: route.name,
     })
   }
-  const { subject, clientId, id, scopes } = grant
-  const caller = { subject, clientId, grantId: id, tokenHash: presented.hash, route: route.name, scopes }
-  return { caller, tokenExpiresAtMs: token.expiresAtMs }
+  if (!includesAll(scopes, route.scopes, route.hierarchy))
+    throw new MissingScopes('this server', route.scopes, route)
+  return authenticated
 }

@@ -5,14 +5,14 @@ import type { Client } from '../oauth/client.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
 import { checkChallenge } from '../oauth/pkce.ts'
 import { checkRedirectUri, redirectLocation, type VerifiedRedirect } from '../oauth/redirect-uri.ts'
-import { sameResource } from '../oauth/resource.ts'
-import { parseScope, routeOfScopes } from '../oauth/scope.ts'
+import { offered } from '../oauth/scope.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { pickerPage } from '../pages/picker.ts'
 import { htmlReply, type Reply, redirectReply } from '../reply.ts'
 import { findClient } from './clients.ts'
 import { consentReply } from './consent-reply.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
+import { ownRoutes, requestedRoute } from './requested-route.ts'
 import { currentSession } from './sessions.ts'
 import { bindCookies, startTransaction } from './transactions.ts'
 
@@ -23,6 +23,8 @@ export const authorize: Handle = async (request, gateway, deps) => {
   const client = await knownClient(parameters, gateway, deps)
   const redirect = checkRedirectUri(client.redirectUris, parameters.get('redirect_uri'))
   try {
+    if (!client.grantTypes.includes('authorization_code'))
+      throw new OAuthError('unauthorized_client', 'nobody signs in for this client')
     const asked = checkRequest(parameters, gateway)
     if (asked.route === undefined) return picker(request, gateway)
     return await showConsent(request, gateway, deps, {
@@ -82,23 +84,9 @@ function checkRequest(parameters: Parameters, gateway: Gateway): Asked {
   return { codeChallenge: checkChallenge(parameters), route: requestedRoute(parameters, gateway) }
 }
 
-/** By `resource`; else by the scope `mcp:<route>`; else the only route (design §4). The bare public URL says as little as no resource. */
-function requestedRoute(parameters: Parameters, gateway: Gateway): Route | undefined {
-  const resource = parameters.get('resource')
-  if (resource !== undefined && !sameResource(resource, gateway.issuer)) {
-    const route = gateway.routeByResource(resource)
-    if (route === undefined)
-      throw new OAuthError('invalid_target', 'resource is not a server of this gateway')
-    return route
-  }
-  const named = routeOfScopes(parseScope(parameters.get('scope')))
-  const [only, ...others] = gateway.routes.values()
-  return gateway.routes.get(named ?? '') ?? (others.length === 0 ? only : undefined)
-}
-
 // The person's choice is the same request once more, with the resource filled in.
 function picker(request: EndpointRequest, gateway: Gateway): Reply {
-  const choices = [...gateway.routes.values()].map(({ title, resource }) => {
+  const choices = ownRoutes(gateway).map(({ title, resource }) => {
     const query = new URLSearchParams(request.query)
     query.set('resource', resource)
     return { title, resource, href: `/authorize?${query}` }
@@ -131,6 +119,7 @@ async function showConsent(
       state: parameters.get('state'),
       codeChallenge,
       route: route.name,
+      scopes: offered(parameters.get('scope'), route.optionalScopes),
       upstreamUrl: route.upstream.url.href,
     },
     deps,

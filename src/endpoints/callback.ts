@@ -37,7 +37,7 @@ export const callback: Handle = async (request, gateway, deps) => {
 }
 
 /** The state is ours, whole, not yet used, and came in where this authorization server's answers belong (sec-C10). */
-function checkState(
+export function checkState(
   transaction: Transaction,
   state: string,
   path: string,
@@ -62,15 +62,15 @@ function expired(reason: string): PageError {
   )
 }
 
-/** A state that arrives in another browser has been in other hands: it is burnt, for the browser it belongs to as well (sec-C2). */
-async function checkSameBrowser(
+/** The secret in this browser's cookie. A state that arrives in another browser has been in other hands: it is burnt, for the browser it belongs to as well (sec-C2). */
+export async function checkSameBrowser(
   entry: Entry<Transaction>,
   request: EndpointRequest,
   gateway: Gateway,
   deps: Deps,
-): Promise<void> {
+): Promise<string> {
   try {
-    checkBrowser(entry.value, request, gateway)
+    return checkBrowser(entry.value, request, gateway)
   } catch (error) {
     await advance(entry, { stage: 'done' }, deps)
     throw error
@@ -78,7 +78,7 @@ async function checkSameBrowser(
 }
 
 /** Another tab may have signed in as somebody else meanwhile: the upstream account must not land with them (sec-C7). */
-async function checkSameUser(
+export async function checkSameUser(
   transaction: Transaction,
   request: EndpointRequest,
   gateway: Gateway,
@@ -95,7 +95,7 @@ async function checkSameUser(
 }
 
 /** The sign-in is finished only under the configuration it was begun under, as far as credentials go (sec-H4). */
-async function liveLink(
+export async function liveLink(
   transaction: Transaction,
   pending: UpstreamPending,
   gateway: Gateway,
@@ -109,7 +109,7 @@ async function liveLink(
   return { route, link }
 }
 
-function failed(
+export function failed(
   error: unknown,
   transaction: Transaction,
   gateway: Gateway,

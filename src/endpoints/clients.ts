@@ -2,7 +2,7 @@
 // behind its URL. And makes sure that a request to the token endpoint really comes from it.
 import { OAuthError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
-import { verifyAssertion } from '../oauth/assertion.ts'
+import { isUnknownKey, verifyAssertion } from '../oauth/assertion.ts'
 import {
   type Client,
   checkCredentials,
@@ -69,11 +69,17 @@ async function checkAssertion(
 ): Promise<void> {
   const { issuer } = gateway
   const audiences = [issuer, `${issuer}/token`, `${issuer}/revoke`, `${issuer}/introspect`]
-  const { jti, expiresAtMs } = await verifyAssertion(proof, {
-    clientId: client.id,
-    audiences,
-    keys: await keysOf(client, gateway, deps),
-    nowMs: deps.now(),
+  const verifyFor = async (owner: Client) =>
+    verifyAssertion(proof, {
+      clientId: owner.id,
+      audiences,
+      keys: await keysOf(owner, gateway, deps),
+      nowMs: deps.now(),
+    })
+  const { jti, expiresAtMs } = await verifyFor(client).catch(async (error: unknown) => {
+    const renewed = isUnknownKey(error) ? await withNewKeys(client, gateway, deps) : undefined
+    if (renewed === undefined) throw error
+    return verifyFor(renewed)
   })
   // RFC 7523 §3 item 7: an assertion that was seen is worth nothing a second time.
   const key = `assertion/${hashToken(JSON.stringify([client.id, jti]))}`
@@ -81,10 +87,21 @@ async function checkAssertion(
   throw new OAuthError('invalid_client', 'the client assertion was used before')
 }
 
-async function keysOf({ keys }: Client, gateway: Gateway, deps: Deps): Promise<KeySet> {
+/** The client as its site describes it by now: a key may be newer than our copy. Undefined: there is nothing to ask anew. */
+async function withNewKeys(client: Client, gateway: Gateway, deps: Deps): Promise<Client | undefined> {
+  const { id, keys } = client
+  const address = keys !== undefined && 'uri' in keys ? keys.uri : id
+  return deps.clientDocuments.expire(address) ? findClient(id, gateway, deps) : undefined
+}
+
+async function keysOf({ id, keys }: Client, gateway: Gateway, deps: Deps): Promise<KeySet> {
   if (keys === undefined) throw new OAuthError('invalid_client', 'this client has no keys')
   if ('inline' in keys) return { keys: keys.inline }
-  const text = await deps.clientDocuments.keys(keys.uri, gateway.clientRules.documents)
+  const { documents } = gateway.clientRules
+  // Where the configuration says that the keys of its own clients are, there they may be, also inside.
+  const inside = gateway.staticClients.has(id) ? [new URL(keys.uri).hostname] : []
+  const privateHosts = [...documents.privateHosts, ...inside]
+  const text = await deps.clientDocuments.keys(keys.uri, { ...documents, privateHosts })
   try {
     return { keys: parseKeySet(JSON.parse(text)) }
   } catch (error) {

@@ -1,5 +1,6 @@
 // Screen 1 as a reply: what the consent page says about a transaction.
 import type { Gateway, Route } from '../gateway.ts'
+import { routeScope, union } from '../oauth/scope.ts'
 import { type ConsentView, consentPage } from '../pages/consent.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { htmlReply, type Reply } from '../reply.ts'
@@ -29,8 +30,12 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
     route: { title: route.title, description: route.description, resource: route.resource },
     upstream: {
       host: route.upstream.url.host,
-      asksForAccount: link !== undefined,
-      scopes: (await link?.scopes(session?.subject)) ?? [],
+      asksForAccount: link !== undefined && link.keyForm === undefined,
+      asksForKey: link?.keyForm !== undefined,
+      account: session && (await link?.account?.(session.subject)),
+      scopes: link
+        ? await link.scopes(session?.subject, transaction.scopes)
+        : union(route.scopes, transaction.scopes).filter((scope) => scope !== routeScope(route.name)),
     },
     transaction: transaction.id,
     csrf: csrfToken(bound, session?.subject),

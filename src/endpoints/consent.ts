@@ -56,8 +56,8 @@ export const consent: Handle = async (request, gateway, deps) => {
   checkCsrf(submission, session?.subject)
   const decision = submission.form.get('decision')
   if (decision === 'switch') return switchAccount(submission)
-  if (decision !== 'allow') return deny(submission)
-  return approve(submission, session ?? (await signIn(submission, 'anonymous')))
+  if (decision !== 'allow' && decision !== 'relink') return deny(submission)
+  return approve(submission, session ?? (await signIn(submission, 'anonymous')), decision === 'relink')
 }
 
 async function checkSubmission(request: EndpointRequest, gateway: Gateway, deps: Deps): Promise<Submission> {
@@ -67,12 +67,13 @@ async function checkSubmission(request: EndpointRequest, gateway: Gateway, deps:
   const browserSecret = checkBrowser(entry.value, request, gateway)
   if (entry.value.stage !== 'consent') throw alreadyUsed()
   const route = gateway.routes.get(entry.value.route)
-  if (route?.upstream.url.href !== entry.value.upstreamUrl) throw configurationChanged()
+  if (route?.upstream.url.href !== entry.value.upstreamUrl || route.tokens.kind !== 'gateway')
+    throw configurationChanged()
   return { request, gateway, deps, form, entry, bound: { transaction: entry.value, browserSecret }, route }
 }
 
 /** `null` and absent decide nothing: privacy tools send both. The cookie-bound token decides then (design §6.11). */
-function checkSameSite({ headers }: EndpointRequest, gateway: Gateway): void {
+export function checkSameSite({ headers }: EndpointRequest, gateway: Gateway): void {
   const { origin } = headers
   const site = headers['sec-fetch-site']
   const foreignOrigin = origin !== undefined && origin !== 'null' && origin !== gateway.issuer
@@ -158,20 +159,29 @@ async function endWith(
   ])
 }
 
-async function approve(submission: Submission, { subject, cookies = [] }: Approver): Promise<Reply> {
+async function approve(
+  submission: Submission,
+  { subject, cookies = [] }: Approver,
+  relink = false,
+): Promise<Reply> {
   const { gateway, deps, entry, route } = submission
   const profile = gateway.profile(subject)
   if (profile === undefined || !mayUse(route.access, profile))
     return refuseAccess(submission, subject, cookies)
   deps.log.info('consent given', { subject, route: route.name })
   const { link } = route.auth
-  if (link !== undefined && !(await link.isGood(subject)))
-    return toUpstream(submission, link, subject, cookies)
+  if (link !== undefined && (relink || !(await isConnected(link, subject, entry.value))))
+    return toUpstream(submission, link, subject, relink, cookies)
   await advance(entry, { stage: 'done', subject }, deps)
   return codeReply(entry.value, subject, route, gateway, deps, [
     ...cookies,
     unbindCookie(entry.value, gateway),
   ])
+}
+
+/** A sign-in is when the upstream is asked for all that is due, whichever client it is due for. */
+async function isConnected(link: UpstreamLink, subject: Subject, { scopes }: Transaction): Promise<boolean> {
+  return link.isGood(subject, await link.scopes(subject, scopes))
 }
 
 function refuseAccess(submission: Submission, subject: Subject, cookies: readonly string[]): Promise<Reply> {
@@ -183,11 +193,13 @@ async function toUpstream(
   submission: Submission,
   link: UpstreamLink,
   subject: Subject,
+  relink: boolean,
   cookies: readonly string[],
 ): Promise<Reply> {
   const { deps, route } = submission
+  const requested = submission.entry.value.scopes
   const state = `${submission.entry.value.id}.${mintSecret()}`
-  const started = await link.begin(subject, state).catch((error: unknown) => {
+  const started = await link.begin(subject, state, { requested, relink }).catch((error: unknown) => {
     if (error instanceof OAuthError) return error
     throw error
   })

@@ -4,9 +4,11 @@ import type { Gateway } from '../gateway.ts'
 import type { Log } from '../ops/log.ts'
 import type { Reply } from '../reply.ts'
 import type { Sealer } from '../store/seal.ts'
+import type { SigningKeys } from '../store/signing-keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Streams } from '../streams.ts'
 import type { ClientDocuments } from '../upstream/client-documents.ts'
+import type { IssuerKeys } from '../upstream/issuer-keys.ts'
 
 export interface EndpointRequest {
   readonly path: string
@@ -20,8 +22,10 @@ export interface EndpointRequest {
 export interface Deps {
   readonly store: Store
   readonly sealer: Sealer
+  readonly signingKeys: SigningKeys
   readonly streams: Streams
   readonly clientDocuments: ClientDocuments
+  readonly issuerKeys: IssuerKeys
   readonly now: () => number
   readonly log: Log
 }

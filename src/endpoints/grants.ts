@@ -1,4 +1,4 @@
-// Grants in the store: made at the end of a sign-in, found by the tokens that clients present.
+// Grants in the store: made by a sign-in or at /token, found by the tokens that clients present.
 import type { Gateway, Route } from '../gateway.ts'
 import { grantExpiresAtMs, issueCode } from '../oauth/grant.ts'
 import { redirectLocation } from '../oauth/redirect-uri.ts'
@@ -6,8 +6,9 @@ import { union } from '../oauth/scope.ts'
 import { hashToken, mintGrantId, mintToken, type PresentedToken } from '../oauth/tokens.ts'
 import { type Reply, redirectReply } from '../reply.ts'
 import type { Subject } from '../slots.ts'
-import { type Grant, indexes, keys, type Transaction } from '../store/records.ts'
+import { FORMAT, type Grant, indexes, keys, type Transaction } from '../store/records.ts'
 import { ABSENT, type Entry, type WriteOptions } from '../store/store.ts'
+import { disconnectAfter } from './disconnect.ts'
 import type { Deps } from './endpoint.ts'
 
 /** The end of every sign-in: a code for the client, on disk before it is sent. */
@@ -27,15 +28,31 @@ export async function codeReply(
     subject,
     clientId: transaction.clientId,
     route: route.name,
-    scopes: union(route.scopes, (await route.auth.link?.scopes(subject)) ?? []),
+    scopes: union(
+      route.scopes,
+      transaction.scopes,
+      (await route.auth.link?.scopes(subject, transaction.scopes)) ?? [],
+    ),
     redirectUri: transaction.redirectUri,
     challenge: transaction.codeChallenge,
   }
   const grant = issueCode(approval, gateway.tokens, now())
-  await store.cas(keys.grant(grantId), ABSENT, grant, writeOptions(grant))
+  await storeGrant(grant, { store })
   log.info('code issued', { subject, route: route.name })
   const answer = { code, state: transaction.state, iss: gateway.issuer }
   return redirectReply(redirectLocation(transaction.redirectUri, answer), cookies)
+}
+
+/** Its id is random, so that nothing is there yet. */
+export async function storeGrant(grant: Grant, { store }: Pick<Deps, 'store'>): Promise<void> {
+  await store.cas(keys.grant(grant.id), ABSENT, grant, writeOptions(grant))
+}
+
+/** So that its records are found, and forgotten, when it leaves the configuration. */
+export async function rememberSubject(subject: Subject, { store }: Pick<Deps, 'store'>): Promise<void> {
+  const key = keys.user(subject)
+  if ((await store.get(key)) !== undefined) return
+  await store.cas(key, ABSENT, { v: FORMAT, subject }, { indexes: [indexes.users] })
 }
 
 export async function findGrant(
@@ -50,9 +67,11 @@ export async function replaceGrant(entry: Entry<Grant>, next: Grant, { store }: 
   return store.cas(keys.grant(next.id), entry.version, next, writeOptions(next))
 }
 
-/** Ends the family: every token of it is unknown from here on. */
-export async function revokeGrant(entry: Entry<Grant>, { store }: Deps): Promise<boolean> {
-  return store.cas(keys.grant(entry.value.id), entry.version, undefined)
+/** Ends the family: every token of it is unknown from here on. False: somebody else changed the grant meanwhile. */
+export async function revokeGrant(entry: Entry<Grant>, gateway: Gateway, deps: Deps): Promise<boolean> {
+  const gone = await deps.store.cas(keys.grant(entry.value.id), entry.version, undefined)
+  if (gone) await disconnectAfter(entry.value, gateway, deps)
+  return gone
 }
 
 function writeOptions(grant: Grant): WriteOptions {

@@ -6,7 +6,6 @@ import { findAccessToken, judgeRefresh } from '../oauth/grant.ts'
 import { parseParameters, required } from '../oauth/parameters.ts'
 import { formatScope } from '../oauth/scope.ts'
 import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
-import { mayUse } from '../policy/access.ts'
 import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
 import { authenticateClient } from './clients.ts'
@@ -26,7 +25,8 @@ export const introspect: Handle = async ({ body, headers }, gateway, deps) => {
     active !== undefined &&
     grant !== undefined &&
     mayIntrospect(client, grant) &&
-    isInGoodStanding(grant, gateway)
+    // A token that a request would be refused with is not active, whatever its expiry says.
+    gateway.standing(grant) !== undefined
   return jsonReply(200, visible ? description(grant, presented?.kind, active, gateway) : { active: false })
 }
 
@@ -39,13 +39,6 @@ function activeUntilMs(grant: Grant, presented: PresentedToken, nowMs: number): 
   return judgeRefresh(grant, presented, grant.clientId, nowMs) === 'good'
     ? grant.refresh?.expiresAtMs
     : undefined
-}
-
-/** A token that a request would be refused with is not active, whatever its expiry says. */
-function isInGoodStanding({ route: name, subject }: Grant, gateway: Gateway): boolean {
-  const route = gateway.routes.get(name)
-  const profile = gateway.profile(subject)
-  return route !== undefined && profile !== undefined && mayUse(route.access, profile)
 }
 
 function description(

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
-import { parseScope } from '../oauth/scope.ts'
+import { parseScope, union } from '../oauth/scope.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
 import type { Caller, Credentials } from '../slots.ts'
 import { forward } from '../upstream/forward.ts'
@@ -16,6 +16,7 @@ import { parseBearerHints } from '../upstream/well-known.ts'
 import { authenticate, challengeFor, MissingScopes } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
 import { asGatewayError, retryAfter } from './failure.ts'
+import { rememberDemand } from './step-up.ts'
 
 export const MCP_METHODS: readonly string[] = ['POST', 'GET', 'DELETE']
 
@@ -52,7 +53,7 @@ async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Pro
     end: () => exchange.response.destroy(),
   })
   const outcome = await readAndSend(exchange, caller, onBody).finally(over)
-  if (outcome.kind === 'stopped') throw await refusal(route, caller, outcome)
+  if (outcome.kind === 'stopped') throw await refusal(exchange, caller, outcome)
   deps.log.debug('relayed', {
     route: route.name,
     method: request.method,
@@ -79,10 +80,10 @@ async function sendWithCredentials(
 ): Promise<ForwardOutcome> {
   const { auth } = exchange.route
   const first = await auth.attach(caller)
-  const outcome = await send(exchange, first, body)
+  const outcome = await send(exchange, caller, first, body)
   if (!isUnauthorized(outcome) || !(await auth.rejected?.(caller, first, 1))) return outcome
   const second = await auth.attach(caller)
-  const again = await send(exchange, second, body)
+  const again = await send(exchange, caller, second, body)
   if (isUnauthorized(again)) await auth.rejected?.(caller, second, 2)
   return again
 }
@@ -91,20 +92,23 @@ function isUnauthorized(outcome: ForwardOutcome): boolean {
   return outcome.kind === 'stopped' && outcome.status === 401
 }
 
-function send(
+async function send(
   { request, response, route, pools }: McpExchange,
+  caller: Caller,
   credentials: Credentials,
   body: Buffer,
 ): Promise<ForwardOutcome> {
   const { rawHeaders, method = '' } = request
   const { url, headers, forwardHeaders } = route.upstream
+  const identity = await route.identity?.headers(caller)
+  const policy = { forward: forwardHeaders, withheld: route.identity?.headerNames }
   return forward(
     {
       pools,
       url,
       ...(credentials.query !== undefined && { query: credentials.query }),
       method,
-      headers: requestHeaders(rawHeaders, { forward: forwardHeaders }, credentials, headers),
+      headers: requestHeaders(rawHeaders, policy, credentials, { ...headers, ...identity }),
       ...(method === 'POST' && { body }),
       timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
       isStream: isStreamRequest(method, rawHeaders),
@@ -115,17 +119,20 @@ function send(
   )
 }
 
-async function refusal(route: Route, caller: Caller, head: ResponseHead): Promise<Error> {
+async function refusal({ route, deps }: McpExchange, caller: Caller, head: ResponseHead): Promise<Error> {
   if (head.status === 401) return refusedBy(route, head)
   const needed = parseScope(parseBearerHints(challengeOf(head)).scope)
+  const { grantId } = caller
   const helps = needed.length > 0 && (await route.auth.demanded?.(caller, needed))
+  if (helps && grantId !== undefined) {
+    await rememberDemand(grantId, needed, deps)
+    return new MissingScopes('the upstream', union(caller.scopes, needed), route)
+  }
   // A challenge for scopes that were asked for and not granted would send the client round and round (design §5).
-  return helps
-    ? new MissingScopes(needed, route)
-    : new OAuthError('access_denied', 'the upstream did not grant what this needs', {
-        route: route.name,
-        scopes: needed.join(' '),
-      })
+  return new OAuthError('access_denied', 'the upstream did not grant what this needs', {
+    route: route.name,
+    scopes: needed.join(' '),
+  })
 }
 
 // The upstream's own challenge would send the client to sign in at the upstream (sec-T14).

@@ -1,4 +1,5 @@
 // POST /revoke: token revocation (RFC 7009). 200 for whatever is not this client's: it learns nothing of other tokens.
+import type { Gateway } from '../gateway.ts'
 import { judgeRefresh, withoutAccessToken } from '../oauth/grant.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
 import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
@@ -19,17 +20,22 @@ export const revoke: Handle = async ({ body, headers }, gateway, deps) => {
   const token = required(parameters, 'token')
   // `token_type_hint` is not needed: our tokens say what they are.
   const presented = parseToken('refresh', token) ?? parseToken('access', token)
-  if (presented !== undefined) await revokeToken(presented, client.id, deps)
+  if (presented !== undefined) await revokeToken(presented, client.id, gateway, deps)
   return jsonReply(200, {})
 }
 
-async function revokeToken(presented: PresentedToken, clientId: string, deps: Deps): Promise<void> {
+async function revokeToken(
+  presented: PresentedToken,
+  clientId: string,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<void> {
   for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
     const entry = await findGrant(presented, deps)
     if (entry === undefined || entry.value.clientId !== clientId) return
     const change =
       presented.kind === 'refresh'
-        ? endFamily(entry, presented, deps)
+        ? endFamily(entry, presented, gateway, deps)
         : endAccessToken(entry, presented, deps)
     if (await change) return
   }
@@ -37,10 +43,15 @@ async function revokeToken(presented: PresentedToken, clientId: string, deps: De
 }
 
 /** The whole family, access tokens included (RFC 7009 §2.1). A refresh token that is not of the family changes nothing. */
-async function endFamily(entry: Entry<Grant>, presented: PresentedToken, deps: Deps): Promise<boolean> {
+async function endFamily(
+  entry: Entry<Grant>,
+  presented: PresentedToken,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<boolean> {
   if (judgeRefresh(entry.value, presented, entry.value.clientId, deps.now()) === 'reused') return true
   const { subject, route } = entry.value
-  if (!(await revokeGrant(entry, deps))) return false
+  if (!(await revokeGrant(entry, gateway, deps))) return false
   deps.log.info('grant revoked', { subject, route, by: 'client' })
   await deps.streams.check(entry.value.id)
   return true

@@ -4,8 +4,8 @@ import type { Gateway } from '../gateway.ts'
 import { hashToken, mintSecret } from '../oauth/tokens.ts'
 import type { Login, Profile, Subject } from '../slots.ts'
 import { FORMAT, indexes, keys, type Session } from '../store/records.ts'
-import { ABSENT } from '../store/store.ts'
 import type { Deps, EndpointRequest } from './endpoint.ts'
+import { rememberSubject } from './grants.ts'
 
 export interface SignedIn {
   readonly subject: Subject
@@ -38,8 +38,7 @@ export async function startSession(
     expiresAtMs: session.expiresAtMs,
     indexes: [indexes.bySubject(subject)],
   })
-  if (login.hasReusableNames)
-    await store.cas(keys.user(subject), ABSENT, { v: FORMAT, subject }, { indexes: [indexes.users] })
+  if (login.hasReusableNames) await rememberSubject(subject, { store })
   return setCookie(gateway.cookies, gateway.cookies.session, cookie, Math.floor(login.sessionTtlMs / 1000))
 }
 

@@ -26,6 +26,7 @@ export type NewTransaction = Pick<
   | 'state'
   | 'codeChallenge'
   | 'route'
+  | 'scopes'
   | 'upstreamUrl'
 >
 

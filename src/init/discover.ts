@@ -1,14 +1,10 @@
 // A live MCP server as the part of a new configuration: asks it as the gateway would, and writes what that takes, with the reason.
 import { loadPreset, presetNames } from '../config/presets/preset.ts'
 import { UpstreamError } from '../errors.ts'
-import {
-  discoverResource,
-  discoverServer,
-  type ProtectedResource,
-  probe,
-  type ServerMetadata,
-} from '../upstream/discovery.ts'
+import { discoverResource, discoverServer, type ProtectedResource } from '../upstream/discovery.ts'
 import { type ControlHttp, controlHttp, type Trust } from '../upstream/http.ts'
+import { probe } from '../upstream/probe.ts'
+import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import { serverMetadataUrls } from '../upstream/well-known.ts'
 import { callbackOf, comment, literal, type Section, variablePrefix } from './section.ts'
 
@@ -146,6 +142,16 @@ function complete(
       notes: [`${where} and registers the gateway by itself (RFC 7591): the URL is all it takes.`, ...asks],
       auth: [],
       steps: [],
+    }
+  }
+  if (server.clientDocuments === true) {
+    return {
+      notes: [
+        `${where} and takes client metadata documents: the URL is all it takes once server.public_url is an https address that it can reach.`,
+        ...asks,
+      ],
+      auth: [],
+      steps: ['Give the gateway a public https address: server.public_url'],
     }
   }
   return {

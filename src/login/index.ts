@@ -1,5 +1,6 @@
 // The logins of one generation, from `login` in the configuration, or the one user there is without it.
 import type { LoginConfig } from '../config/types.ts'
+import { userProfile } from '../policy/profile.ts'
 import type { Login } from '../slots.ts'
 import { noneLogin } from './none.ts'
 import { verifyPassword } from './password.ts'
@@ -23,9 +24,12 @@ export function buildLogins(
 
 function configuredUsers(users: NonNullable<LoginConfig['users']>): ReadonlyMap<string, User> {
   return new Map(
-    Object.entries(users).map(([name, { password_hash: hash, groups }]) => [
+    Object.entries(users).map(([name, user]) => [
       name,
-      { groups, checkPassword: (password: string) => verifyPassword(hash, password) },
+      {
+        profile: userProfile(name, user),
+        checkPassword: (password: string) => verifyPassword(user.password_hash, password),
+      },
     ]),
   )
 }

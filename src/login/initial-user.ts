@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { hashToken, sameHash } from '../oauth/tokens.ts'
+import { namedProfile } from '../policy/profile.ts'
 import { assertPrivate, createPrivateFile } from '../store/private-files.ts'
 import type { User } from './users.ts'
 
@@ -32,7 +33,13 @@ export function asUsers({ name, password }: InitialUser): ReadonlyMap<string, Us
   const hash = (text: string) => hashToken(text.normalize('NFC'))
   const expected = hash(password)
   return new Map([
-    [name, { groups: [], checkPassword: async (given: string) => sameHash(hash(given), expected) }],
+    [
+      name,
+      {
+        profile: namedProfile(name),
+        checkPassword: async (given: string) => sameHash(hash(given), expected),
+      },
+    ],
   ])
 }
 

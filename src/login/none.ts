@@ -14,6 +14,6 @@ export function noneLogin(): Login {
     sessionTtlMs: SESSION_TTL_MS,
     submit: async () => `${PREFIX}${mintGrantId()}` as Subject,
     // No user name looks like this, so no access list can mean it.
-    profile: () => ({ name: '(anonymous)', groups: [] }),
+    profile: () => ({ kind: 'person', name: '(anonymous)', groups: [], claims: {} }),
   }
 }

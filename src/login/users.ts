@@ -1,9 +1,10 @@
 // Login `users`: a name and a password. Which names there are, and how a password is checked, is handed in.
 import { LoginRefused } from '../errors.ts'
-import type { Login, Subject } from '../slots.ts'
+import type { Login, Profile, Subject } from '../slots.ts'
 
 export interface User {
-  readonly groups: readonly string[]
+  /** What is known of this person, as access rules see it. */
+  readonly profile: Profile
   readonly checkPassword: (password: string) => Promise<boolean>
 }
 
@@ -53,8 +54,7 @@ export function usersLogin({ users, sessionTtlMs, throttle, checkNobody }: Users
 
     profile(subject) {
       const name = subject.slice(PREFIX.length)
-      const user = users.get(name)
-      return user && { name, groups: user.groups }
+      return users.get(name)?.profile
     },
   }
 }

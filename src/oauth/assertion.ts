@@ -44,6 +44,11 @@ export async function verifyAssertion(
   }
 }
 
+/** Whether an assertion was refused because none of the client's keys is the one it names. */
+export function isUnknownKey(error: unknown): boolean {
+  return error instanceof OAuthError && error.detail.reason === errors.JWKSNoMatchingKey.code
+}
+
 function checkLifetime({ jti, exp }: JWTPayload, nowMs: number): VerifiedAssertion {
   const expiresAtMs = ((exp ?? 0) + TOLERANCE_SECONDS) * 1000
   if (

@@ -2,6 +2,7 @@
 import { OAuthError } from '../errors.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { ClientDocument, PublicJwk } from './client-document.ts'
+import { type GrantType, JWT_BEARER, SIGN_IN_GRANTS, withRefresh } from './grant-types.ts'
 import type { ClientAuthMethod } from './metadata.ts'
 import type { Parameters } from './parameters.ts'
 import { isClientSecret, openClientId } from './registration.ts'
@@ -15,6 +16,7 @@ export interface Client {
   readonly documentHost: string | undefined
   readonly redirectUris: readonly string[]
   readonly authMethods: readonly ClientAuthMethod[]
+  readonly grantTypes: readonly GrantType[]
   readonly isSecret: (secret: string) => boolean
   /** Where its public keys are, if it authenticates with one. */
   readonly keys: ClientDocument['keys']
@@ -27,6 +29,8 @@ export interface StaticClient {
   readonly client_name?: string
   readonly client_secret?: string
   readonly jwks_uri?: string
+  readonly jwks?: { readonly keys: readonly object[] }
+  readonly grant_types: readonly Exclude<GrantType, 'refresh_token'>[]
   readonly redirect_uris: readonly string[]
   readonly introspect: boolean
 }
@@ -46,15 +50,31 @@ export function describeStatic(id: string, client: StaticClient): Client {
     documentHost: undefined,
     redirectUris,
     authMethods: staticMethods(client),
+    grantTypes: withRefresh(client.grant_types),
     isSecret: (presented) => secret !== '' && sameHash(hashToken(presented), hashToken(secret)),
-    keys: client.jwks_uri === undefined ? undefined : { uri: client.jwks_uri },
+    keys: staticKeys(client),
     introspectsAll: introspect,
   }
 }
 
-function staticMethods({ client_secret: secret, jwks_uri: uri }: StaticClient): readonly ClientAuthMethod[] {
-  if (uri !== undefined) return ['private_key_jwt']
-  return secret === undefined ? ['none'] : ['client_secret_basic', 'client_secret_post']
+function staticMethods(client: StaticClient): readonly ClientAuthMethod[] {
+  if (staticKeys(client) !== undefined) return ['private_key_jwt']
+  return client.client_secret === undefined ? ['none'] : ['client_secret_basic', 'client_secret_post']
+}
+
+function staticKeys({ jwks, jwks_uri: uri }: StaticClient): Client['keys'] {
+  if (jwks !== undefined) return { inline: jwks.keys.map((key) => ({ ...key })) }
+  return uri === undefined ? undefined : { uri }
+}
+
+/** Whether somebody who knows no more than the client_id is taken for the client. */
+export function isPublic({ authMethods }: Pick<Client, 'authMethods'>): boolean {
+  return authMethods.includes('none')
+}
+
+/** A client that may have tokens for itself, without a person. */
+export function isMachine({ grantTypes, authMethods }: Client): boolean {
+  return grantTypes.includes('client_credentials') && !isPublic({ authMethods })
 }
 
 /** Undefined: this gateway did not make that id. */
@@ -68,6 +88,7 @@ export function describeRegistered(id: string, issuer: string, sealer: Sealer): 
     documentHost: undefined,
     redirectUris,
     authMethods: [authMethod],
+    grantTypes: SIGN_IN_GRANTS,
     isSecret: (secret) => isClientSecret(sealer, id, secret),
     keys: undefined,
     introspectsAll: false,
@@ -82,6 +103,8 @@ export function describeDocument(id: string, document: ClientDocument): Client {
     documentHost: new URL(id).host,
     redirectUris,
     authMethods: [authMethod],
+    // The assertion names its client, and proves nothing of whoever brings it: that the client's own key must do.
+    grantTypes: authMethod === 'none' ? SIGN_IN_GRANTS : [...SIGN_IN_GRANTS, JWT_BEARER],
     isSecret: noSecret,
     keys,
     introspectsAll: false,

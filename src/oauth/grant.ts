@@ -31,6 +31,11 @@ export interface Approval {
   readonly challenge: string
 }
 
+/** What stands in the place of a person's consent: a machine client's own credentials, or an assertion about a person. */
+export type Entitlement = Pick<Grant, 'subject' | 'profile' | 'clientId' | 'route' | 'scopes'> & {
+  readonly grantId: string
+}
+
 /** The pair that a client receives. It exists in clear only here and in the answer. */
 export interface TokenPair {
   readonly access: string
@@ -55,10 +60,30 @@ export function issueCode(approval: Approval, lifetimes: Lifetimes, nowMs: numbe
   }
 }
 
+/** One access token and nothing else: whoever could get it once can get it again (RFC 6749 §4.4.3). */
+export function issueAccess(
+  { grantId, ...entitlement }: Entitlement,
+  accessHash: string,
+  { access_ttl_ms: ttlMs }: Pick<Lifetimes, 'access_ttl_ms'>,
+  nowMs: number,
+): Grant {
+  const expiresAtMs = nowMs + ttlMs
+  return {
+    v: FORMAT,
+    id: grantId,
+    ...entitlement,
+    createdAtMs: nowMs,
+    expiresAtMs,
+    access: [{ hash: accessHash, expiresAtMs }],
+    refresh: undefined,
+    spent: [],
+  }
+}
+
 /** Until when the record matters: the code before it is spent, the refresh token afterwards. */
 export function grantExpiresAtMs(grant: Grant): number {
   return Math.max(
-    grant.code.expiresAtMs,
+    grant.code?.expiresAtMs ?? 0,
     grant.refresh?.expiresAtMs ?? 0,
     ...grant.access.map((token) => token.expiresAtMs),
   )
@@ -88,7 +113,7 @@ export function judgeCode(
   nowMs: number,
 ): CodeVerdict {
   const { code } = grant
-  if (!sameHash(code.hash, presented.hash)) return 'unknown'
+  if (code === undefined || !sameHash(code.hash, presented.hash)) return 'unknown'
   if (grant.clientId !== request.clientId) return 'wrong_client'
   if (code.spent) return 'replayed'
   if (code.expiresAtMs <= nowMs) return 'expired'
@@ -127,7 +152,12 @@ export function mintPair(grantId: string): TokenPair {
 
 /** Marks the code as spent and starts the token family. */
 export function spendCode(grant: Grant, pair: PairHashes, lifetimes: Lifetimes, nowMs: number): Grant {
-  return { ...grant, code: { ...grant.code, spent: true }, ...family(grant, pair, lifetimes, nowMs) }
+  const { code } = grant
+  return {
+    ...grant,
+    ...(code && { code: { ...code, spent: true } }),
+    ...family(grant, pair, lifetimes, nowMs),
+  }
 }
 
 export interface PairHashes {

@@ -1,4 +1,5 @@
 // The two discovery documents: protected resource metadata (RFC 9728) per route, authorization server metadata (RFC 8414) once. Pure.
+import { type GrantType, JWT_BEARER } from './grant-types.ts'
 
 export const CLIENT_AUTH_METHODS = [
   'none',
@@ -32,7 +33,11 @@ export function protectedResourceMetadata(issuer: string, route: ResourceDescrip
 export interface ServerFeatures {
   readonly registration: boolean
   readonly clientDocuments: boolean
+  readonly grantTypes: readonly GrantType[]
 }
+
+/** By this clients of Enterprise-Managed Authorization know that their ID-JAGs are taken (EMA §6). */
+const ID_JAG_PROFILE = 'urn:ietf:params:oauth:grant-profile:id-jag'
 
 /** `scopes_supported` is left out on purpose: several clients ask for everything listed there. */
 export function authorizationServerMetadata(issuer: string, features: ServerFeatures) {
@@ -40,10 +45,15 @@ export function authorizationServerMetadata(issuer: string, features: ServerFeat
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
     token_endpoint: `${issuer}/token`,
+    // For whoever is handed a JWT that we signed about somebody.
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
     ...(features.registration && { registration_endpoint: `${issuer}/register` }),
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: features.grantTypes,
+    ...(features.grantTypes.includes(JWT_BEARER) && {
+      authorization_grant_profiles_supported: [ID_JAG_PROFILE],
+    }),
     token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint: `${issuer}/revoke`,

@@ -6,6 +6,9 @@ export type Parameters = ReadonlyMap<string, string>
 /** A longer value is nobody's honest parameter; a client's `state` may be up to this long and comes back byte for byte. */
 export const MAX_PARAMETER_LENGTH = 4096
 
+/** An identity provider's assertion may list all groups of a person. */
+const LONGER: Readonly<Record<string, number>> = { assertion: 8192 }
+
 /** What two different `resource` values become: RFC 8707 §2 allows them, but a grant here is for one, and no URL with a fragment is a resource. */
 export const SEVERAL_RESOURCES = '#several'
 
@@ -14,7 +17,8 @@ export function parseParameters(text: string): Parameters {
   const parameters = new Map<string, string>()
   const seen = new Set<string>()
   for (const [name, value] of new URLSearchParams(text)) {
-    if (value.length > MAX_PARAMETER_LENGTH) {
+    const longest = Object.hasOwn(LONGER, name) ? LONGER[name] : undefined
+    if (value.length > (longest ?? MAX_PARAMETER_LENGTH)) {
       throw new OAuthError('invalid_request', `parameter "${printable(name)}" is too long`)
     }
     if (name === 'resource' && seen.has(name)) {

@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { OAuthError } from '../errors.ts'
 import type { Sealer } from '../store/seal.ts'
+import { SIGN_IN_GRANTS } from './grant-types.ts'
 import type { ClientAuthMethod } from './metadata.ts'
 import { checkRegistrable } from './redirect-uri.ts'
 
@@ -23,7 +24,6 @@ const SECRET_PURPOSE = 'client_secret'
 const PREFIX = 'dcr-'
 /** Keys would not fit into a sealed id: clients that have some bring a metadata document, or stand in the configuration. */
 const REGISTRABLE_METHODS: readonly ClientAuthMethod[] = ['none', 'client_secret_basic', 'client_secret_post']
-const SERVED_GRANTS = ['authorization_code', 'refresh_token']
 
 /** Judges a registration request. Unknown members are ignored, an auth method we lack is replaced (RFC 7591 §3.2.1 allows it and clients read the echo). */
 export function parseClientMetadata(
@@ -125,7 +125,7 @@ export function registrationResponse(clientId: string, metadata: ClientMetadata,
     redirect_uris: metadata.redirectUris,
     ...(metadata.name !== undefined && { client_name: metadata.name }),
     token_endpoint_auth_method: metadata.authMethod,
-    grant_types: SERVED_GRANTS,
+    grant_types: SIGN_IN_GRANTS,
     response_types: ['code'],
   }
 }

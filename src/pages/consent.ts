@@ -17,6 +17,12 @@ export interface ConsentView {
   readonly upstream: {
     readonly host: string
     readonly asksForAccount: boolean
+    /** Screen 2 is a page of ours for a key of their own. */
+    readonly asksForKey?: boolean
+    /** The one that this person has connected. */
+    readonly account?:
+      | { readonly name: string | undefined; readonly connectedAtMs: number | undefined }
+      | undefined
     readonly scopes: readonly string[]
   }
   readonly transaction: string
@@ -46,6 +52,7 @@ ${identity(view)}
 <div class="actions">
 <button class="primary" name="decision" value="allow">${view.user.kind === 'password' ? 'Sign in and allow' : 'Allow'}</button>
 <button name="decision" value="deny" formnovalidate>Deny</button>
+${view.upstream.account === undefined ? undefined : html`<button class="wide" name="decision" value="relink">Allow with another ${view.upstream.asksForKey ? 'key' : 'upstream account'}</button>`}
 </div>
 </form>`,
   )
@@ -57,9 +64,20 @@ function details(view: ConsentView, name: string): Markup {
 <div><dt>Client</dt><dd>${name}<span class="tag">unverified name</span>${view.clientHost === undefined ? undefined : html`<br>described by <strong>${view.clientHost}</strong>`}</dd></div>
 <div><dt>Returns to</dt><dd><strong>${destination(view.redirectUri)}</strong></dd></div>
 <div><dt>Server</dt><dd>${route.title}<br><code>${route.resource}</code>${route.description === undefined ? undefined : html`<br>${route.description}`}</dd></div>
-<div><dt>Upstream</dt><dd>${upstream.host}${upstream.asksForAccount ? ' (you may be asked to sign in there next)' : ''}</dd></div>
-${upstream.scopes.length === 0 ? undefined : html`<div><dt>Upstream scopes</dt><dd><ul>${upstream.scopes.map((scope) => html`<li><code>${scope}</code></li>`)}</ul></dd></div>`}
+<div><dt>Upstream</dt><dd>${upstream.host}${upstreamAccount(upstream)}</dd></div>
+${upstream.scopes.length === 0 ? undefined : html`<div><dt>${upstream.asksForAccount ? 'Upstream scopes' : 'Scopes'}</dt><dd><ul>${upstream.scopes.map((scope) => html`<li><code>${scope}</code></li>`)}</ul></dd></div>`}
 </dl>`
+}
+
+function upstreamAccount({ asksForAccount, asksForKey, account }: ConsentView['upstream']): Markup | string {
+  if (account === undefined && asksForKey) return ' (you will be asked for a key of yours next)'
+  if (account === undefined) return asksForAccount ? ' (you may be asked to sign in there next)' : ''
+  const name = displayName(account.name ?? '')
+  if (name !== '') return html`<br>connected as <strong>${name}</strong>`
+  const { connectedAtMs } = account
+  return connectedAtMs === undefined
+    ? html`<br>connected`
+    : html`<br>connected on ${new Date(connectedAtMs).toISOString().slice(0, 10)}`
 }
 
 /** The host is what a person can judge; a private-use scheme has none, so it is shown whole. */

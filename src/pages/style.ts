@@ -23,6 +23,7 @@ input[type=text],input[type=password]{width:100%;margin:0 0 1rem;padding:.6rem .
 .actions{display:flex;gap:.75rem;flex-wrap:wrap;margin-top:.5rem}
 button,.button{flex:1 1 8rem;padding:.65rem 1rem;border:1px solid var(--soft);border-radius:.5rem;background:transparent;color:var(--text);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
 button.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
+button.wide{flex-basis:100%}
 button.link{flex:none;padding:0;border:0;color:var(--accent);font-weight:400;text-decoration:underline}
 a:focus-visible,button:focus-visible,input:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 code{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}

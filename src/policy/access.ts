@@ -1,13 +1,51 @@
-// Who may use a route. Pure; asked at sign-in, at every refresh and on every request.
-import type { AccessConfig } from '../config/types.ts'
+// Who may use a route. Pure; asked at sign-in, whenever a token is issued and on every request.
+import type { AccessConfig, AccessRules } from '../config/types.ts'
 import type { Profile } from '../slots.ts'
 
-/** `deny` wins; any list that names the person admits; without lists everyone else is admitted. */
-export function mayUse(access: AccessConfig, { name, groups }: Profile): boolean {
+/** The lists that admit, and that deny. */
+type Lists = Omit<AccessRules, 'deny'>
+
+/** One line for each list; the compiler points at a missing one. */
+const NAMED: { readonly [L in keyof Lists]-?: (listed: NonNullable<Lists[L]>, profile: Profile) => boolean } =
+  {
+    users: (names, { kind, name }) => kind === 'person' && names.includes(name),
+    groups: (names, { groups }) => names.some((name) => groups.includes(name)),
+    email_domains: (domains, { email }) =>
+      email !== undefined && domains.some((domain) => isAt(domain, email)),
+    claims: (wanted, { claims }) =>
+      Object.entries(wanted).some(([name, values]) => has(claims, name, values)),
+    clients: (ids, { kind, name }) => kind === 'client' && ids.includes(name),
+  }
+
+const LISTS = Object.keys(NAMED) as readonly (keyof Lists)[]
+
+/** `deny` wins; any list that names the caller admits; without lists everyone else is admitted. */
+export function mayUse(access: AccessConfig, profile: Profile): boolean {
   if (access === 'anyone') return true
-  const named = (users: readonly string[] = [], listed: readonly string[] = []) =>
-    users.includes(name) || listed.some((group) => groups.includes(group))
-  if (named(access.deny?.users, access.deny?.groups)) return false
-  if (access.users === undefined && access.groups === undefined) return true
-  return named(access.users, access.groups)
+  if (access.deny !== undefined && isNamed(access.deny, profile)) return false
+  return LISTS.every((list) => access[list] === undefined) || isNamed(access, profile)
+}
+
+function isNamed(lists: Lists, profile: Profile): boolean {
+  return LISTS.some((list) => {
+    const named = NAMED[list] as (listed: unknown, profile: Profile) => boolean
+    return lists[list] !== undefined && named(lists[list], profile)
+  })
+}
+
+/** The domain itself: whoever has a subdomain is not whoever has the domain. What comes before the last @ is free text. */
+function isAt(domain: string, email: string): boolean {
+  return email.slice(email.lastIndexOf('@') + 1).toLowerCase() === domain.toLowerCase()
+}
+
+/** Compared as text: what YAML or a variable writes as a word may be a number or a truth value to the issuer. */
+function has(claims: Profile['claims'], name: string, wanted: unknown): boolean {
+  const found = Object.hasOwn(claims, name) ? valuesOf(claims[name]) : []
+  return valuesOf(wanted).some((value) => found.includes(value))
+}
+
+/** An object has no text to compare; neither has null. */
+function valuesOf(value: unknown): readonly string[] {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+  return values.filter((one) => ['string', 'number', 'boolean'].includes(typeof one)).map(String)
 }

@@ -1,6 +1,6 @@
 // What the store holds, and under which keys. Every record carries its format version `v`; secrets inside are sealed.
 import type { VerifiedRedirect } from '../oauth/redirect-uri.ts'
-import type { Subject } from '../slots.ts'
+import type { Profile, Subject } from '../slots.ts'
 
 /** Bumped when a record's shape changes in a way older code cannot read. */
 export const FORMAT = 1
@@ -18,6 +18,8 @@ export interface Transaction {
   readonly state: string | undefined
   readonly codeChallenge: string
   readonly route: string
+  /** What the client asked for and may have, beyond what every token of the route carries. */
+  readonly scopes: readonly string[]
   /** The upstream that the consent page names: consent given for one is not consent for another. */
   readonly upstreamUrl: string
   readonly createdAtMs: number
@@ -46,14 +48,18 @@ export interface Grant {
   readonly v: typeof FORMAT
   readonly id: string
   readonly subject: Subject
+  /** What an issuer said of a person that no login of the gateway knows. Access is judged by it, on every request. */
+  readonly profile?: Profile
   readonly clientId: string
   readonly route: string
   readonly scopes: readonly string[]
+  /** Scopes that the upstream demanded of this client's calls. Until its sign-in was asked for them, refreshes are refused (design §5). */
+  readonly wanted?: readonly string[]
   readonly createdAtMs: number
   /** Absolute end of the family, whatever is refreshed. */
   readonly expiresAtMs: number
-  /** Kept, marked as spent, until it expires: a replay must be recognised (RFC 6749 §4.1.2). */
-  readonly code: {
+  /** Kept, marked as spent, until it expires: a replay must be recognised (RFC 6749 §4.1.2). Without a sign-in there is none. */
+  readonly code?: {
     readonly hash: string
     readonly expiresAtMs: number
     readonly redirectUri: string
@@ -93,7 +99,7 @@ export interface Link {
   readonly fingerprint: string
   /** Every scope that was asked for. A route that needs others asks again, for the union; one refused is not asked for in a loop. */
   readonly asked: readonly string[]
-  /** Scopes that the upstream demanded later and that were not asked for yet: the next sign-in asks for them too. */
+  /** Scopes that the upstream demanded later and that were not asked for yet: the next sign-in asks for them too, whoever makes it. */
   readonly wanted: readonly string[]
   /** The scope that the upstream said it granted, as it wrote it; undefined when it never said. */
   readonly granted: string | undefined
@@ -101,6 +107,8 @@ export interface Link {
   /** Set when the upstream refused these tokens for good (`invalid_grant`): sign in again. */
   readonly dead: boolean
   readonly updatedAtMs: number
+  /** When that person last signed in at the upstream. */
+  readonly connectedAtMs?: number
 }
 
 export const keys = {

@@ -2,6 +2,7 @@
 // bad documents are never remembered: a client that mends its document must not have to wait (§4.4, sec-R14).
 import { OAuthError, UpstreamError } from '../errors.ts'
 import { type ClientDocument, parseClientDocument } from '../oauth/client-document.ts'
+import { lifetimeMs } from './cache-lifetime.ts'
 import type { ControlAnswer, ControlHttp, Trust } from './http.ts'
 
 export interface DocumentRules {
@@ -15,16 +16,17 @@ export interface ClientDocuments {
   find(clientId: string, rules: DocumentRules): Promise<ClientDocument>
   /** A client's key set, by the address its document names. */
   keys(uri: string, rules: DocumentRules): Promise<string>
+  /** Has what is known of this address fetched anew when it is needed next. False: it is not known, or too new for that. */
+  expire(uri: string): boolean
 }
 
-/** Node's and panva's bounds: short enough that a change arrives, long enough that a popular client is not a flood. */
-const MIN_TTL_MS = 30_000
-const MAX_TTL_MS = 24 * 60 * 60_000
-const DEFAULT_TTL_MS = 5 * 60_000
+/** Short enough that a change arrives, long enough that a popular client is not a flood, and that a sign-in ends with what it began with. */
+const LIFETIMES = { minMs: 30_000, maxMs: 24 * 60 * 60_000, defaultMs: 5 * 60_000 }
 const MAX_CACHED = 1_000
 
 interface Cached {
   readonly text: string
+  readonly fetchedAtMs: number
   readonly freshUntilMs: number
   readonly usableUntilMs: number
 }
@@ -54,7 +56,10 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
       throw new UpstreamError('bad_response', 'the document is not there', { status: answer.status })
     if (!/^application\/([\w.-]+\+)?json\b/i.test(headerOf(answer, 'content-type') ?? ''))
       throw unusable('it is not served as JSON')
-    return { text: answer.body.toString('utf8'), ttlMs: lifetimeMs(headerOf(answer, 'cache-control')) }
+    return {
+      text: answer.body.toString('utf8'),
+      ttlMs: lifetimeMs(headerOf(answer, 'cache-control'), LIFETIMES),
+    }
   }
 
   /**
@@ -81,7 +86,13 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
   }
 
   function remember(uri: string, text: string, ttlMs: number): void {
-    touch(uri, { text, freshUntilMs: now() + ttlMs, usableUntilMs: now() + MAX_TTL_MS })
+    const fetchedAtMs = now()
+    touch(uri, {
+      text,
+      fetchedAtMs,
+      freshUntilMs: fetchedAtMs + ttlMs,
+      usableUntilMs: fetchedAtMs + LIFETIMES.maxMs,
+    })
     const [leastUsed] = cache.keys()
     if (cache.size > MAX_CACHED && leastUsed !== undefined) cache.delete(leastUsed)
   }
@@ -94,20 +105,20 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
     return value
   }
 
+  function expire(uri: string): boolean {
+    const cached = cache.get(uri)
+    if (cached === undefined || now() - cached.fetchedAtMs < LIFETIMES.minMs) return false
+    // It goes on to stand in while its host can't be asked.
+    cache.set(uri, { ...cached, freshUntilMs: 0 })
+    return true
+  }
+
   return {
+    expire,
     find: (clientId, rules) =>
       judged(clientId, rules, (text) => parseClientDocument(clientId, text, rules.privateSchemes)),
     keys: (uri, rules) => judged(uri, rules, (text) => text),
   }
-}
-
-/** RFC 9111 §5.2.2, clamped. `no-store` is honoured; everything else lives at least as long as it takes to sign in. */
-function lifetimeMs(cacheControl: string | undefined): number {
-  const directives = (cacheControl ?? '').toLowerCase()
-  if (/\bno-store\b/.test(directives)) return 0
-  const maxAge = /(?:^|[\s,])max-age\s*=\s*"?(\d{1,9})/.exec(directives)?.[1]
-  const wantedMs = maxAge === undefined ? DEFAULT_TTL_MS : Number(maxAge) * 1000
-  return Math.min(Math.max(wantedMs, MIN_TTL_MS), MAX_TTL_MS)
 }
 
 function isUnreachable(error: unknown): boolean {

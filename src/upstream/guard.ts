@@ -18,8 +18,17 @@ import { createResolve, type Lookup } from './resolve.ts'
  */
 export type Trust = 'configured' | { readonly derivedFrom: string } | 'foreign'
 
-/** The addresses to connect to. Throws UpstreamError `unreachable`, or the signal's reason. */
-export type Guard = (url: URL, trust: Trust, signal: AbortSignal) => Promise<readonly LookupAddress[]>
+/**
+ * The addresses to connect to. Throws UpstreamError `unreachable`, or the signal's reason. Where a proxy connects
+ * (`proxied`), it also resolves what the operator wrote: then there are none. What others wrote is always resolved and
+ * checked here, and the proxy is told the address.
+ */
+export type Guard = (
+  url: URL,
+  trust: Trust,
+  signal: AbortSignal,
+  proxied?: boolean,
+) => Promise<readonly LookupAddress[]>
 
 /** What a trust comes down to for one URL. */
 interface Rules {
@@ -33,9 +42,10 @@ const FOREIGN_LOOKUPS_AT_ONCE = 2
 export function createGuard(lookup: Lookup): Guard {
   const resolve = createResolve(lookup)
   const resolveForeign = createResolve(lookup, FOREIGN_LOOKUPS_AT_ONCE)
-  return async (url, trust, signal) => {
+  return async (url, trust, signal, proxied = false) => {
     const rules = rulesOf(trust, url.hostname)
     checkUrl(url, rules)
+    if (proxied && trust === 'configured') return []
     const resolveName = trust === 'foreign' ? resolveForeign : resolve
     const addresses = literalOf(url.hostname) ?? (await resolveName(url.hostname, signal))
     checkAddresses(url, addresses, rules)

@@ -57,6 +57,8 @@ const SINGLE_HEADERS = new Set([
 export interface HeaderPolicy {
   /** The route's `forward_headers`. */
   readonly forward: readonly string[]
+  /** What only the gateway says, in lower case: a client's copy stays behind although ours may be absent. */
+  readonly withheld?: ReadonlySet<string> | undefined
 }
 
 /** Node keeps the first of two `Authorization` or `Host` silently and joins two session ids to "a, b" (sec-P2, sec-P17). */
@@ -139,6 +141,7 @@ function ourHeaders(credentials: Credentials, fixed: Readonly<Record<string, str
 }
 
 function isForwarded(name: string, policy: HeaderPolicy): boolean {
+  if (policy.withheld?.has(name)) return false
   if (REQUEST_HEADERS.has(name) || isMcpHeader(name)) return true
   if (NEVER_FORWARDED.has(name) || name.startsWith('x-forwarded-') || name.includes('_')) return false
   return policy.forward.some((wanted) => wanted.toLowerCase() === name)

@@ -1,6 +1,6 @@
-// Control-plane HTTP: one request, one bounded answer, to addresses the guard has checked. No redirects, no retries, no
-// proxy from the environment, no decompression, no connection kept: each of those has carried a credential, or a
-// stranger's request, somewhere it should not go.
+// Control-plane HTTP: one request, one bounded answer, to addresses the guard has checked. No redirects, no proxy from
+// the environment, no decompression, no connection kept: each of those has carried a credential, or a stranger's
+// request, somewhere it should not go. Only a GET that broke off before an answer is sent a second time.
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { once } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
@@ -9,8 +9,10 @@ import type { LookupFunction, Socket } from 'node:net'
 import { addAbortSignal } from 'node:stream'
 import { type Request as GotRequest, got, type Response, TimeoutError } from 'got'
 import { UpstreamError } from '../errors.ts'
+import { DIRECT, type Egress, type Tunnel } from './egress.ts'
 import { createGuard, type Trust, unreachable } from './guard.ts'
 import type { Lookup } from './resolve.ts'
+import { tunnelAgents } from './tunnel-agent.ts'
 
 export type { Trust }
 
@@ -24,6 +26,8 @@ export interface ControlRequest {
   readonly maxBytes?: number
   /** From the name lookup to the last byte of the body. */
   readonly totalMs?: number
+  /** The body is not read: it is empty. */
+  readonly headOnly?: boolean
 }
 
 export interface ControlAnswer {
@@ -43,6 +47,7 @@ export type ControlHttp = (request: ControlRequest) => Promise<ControlAnswer>
 export interface ControlHttpOptions {
   /** In place of `dns.lookup`. */
   readonly lookup?: Lookup
+  readonly egress?: Egress
 }
 
 interface Limits {
@@ -70,9 +75,21 @@ const client = got.extend({
 
 export const controlHttp: ControlHttp = createControlHttp()
 
-export function createControlHttp({ lookup = systemLookup }: ControlHttpOptions = {}): ControlHttp {
+export function createControlHttp({
+  lookup = systemLookup,
+  egress = DIRECT,
+}: ControlHttpOptions = {}): ControlHttp {
   const guard = createGuard(lookup)
   return async (request) => {
+    try {
+      return await ask(request)
+    } catch (error) {
+      if (!mayAskAgain(request, error)) throw error
+      return ask(request)
+    }
+  }
+
+  async function ask(request: ControlRequest): Promise<ControlAnswer> {
     const { trust } = request
     // A copy: what was checked is what is asked, whatever the caller does with its URL meanwhile.
     const url = new URL(request.url)
@@ -81,11 +98,14 @@ export function createControlHttp({ lookup = systemLookup }: ControlHttpOptions 
     const timer = setTimeout(() => total.abort(), totalMs)
     let answered = false
     try {
-      const addresses = await guard(url, trust, total.signal)
-      const stream = send(request, url, addresses, total.signal)
+      const tunnel = egress.tunnelTo(url.hostname)
+      const addresses = await guard(url, trust, total.signal, tunnel !== undefined)
+      const stream = send(request, url, { addresses, tunnel, signal: total.signal })
       try {
         const [response] = (await once(stream, 'response')) as [Response]
         answered = true
+        if (request.headOnly)
+          return { status: response.statusCode, headers: response.headers, body: Buffer.alloc(0) }
         checkEncoding(response)
         const body = await readAtMost(maxBytes, stream)
         return { status: response.statusCode, headers: response.headers, body }
@@ -100,16 +120,31 @@ export function createControlHttp({ lookup = systemLookup }: ControlHttpOptions 
   }
 }
 
+const PASSING: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'EAI_AGAIN'])
+
+/** Reading metadata twice changes nothing. A POST may have been carried out, and a stranger's URL gets one request (sec-F7). */
+function mayAskAgain({ method, trust }: ControlRequest, error: unknown): boolean {
+  const passing = error instanceof UpstreamError && PASSING.has(error.detail.reason)
+  return method === 'GET' && trust !== 'foreign' && passing && error.fault === 'unreachable'
+}
+
+interface Path {
+  readonly addresses: readonly LookupAddress[]
+  readonly tunnel: Tunnel | undefined
+  readonly signal: AbortSignal
+}
+
 function send(
   { method, headers, body = '' }: ControlRequest,
   url: URL,
-  addresses: readonly LookupAddress[],
-  signal: AbortSignal,
+  { addresses, tunnel, signal }: Path,
 ): GotRequest {
   const stream = client.stream(url, {
     method,
     headers,
-    dnsLookup: pinned(addresses),
+    ...(tunnel === undefined
+      ? { dnsLookup: pinned(addresses) }
+      : { agent: tunnelAgents(tunnel, addresses[0]?.address, signal) }),
     ...(method === 'POST' && { body }),
   })
   // An error that nobody waits for any more would end the process.

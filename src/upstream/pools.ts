@@ -1,6 +1,8 @@
 // The connections to upstreams. Calls and event streams never share a pool: undici walks a pool's connections to find
 // a free one, so thousands of open streams would slow every call (measured: to a third). It knows nothing of routes.
-import { type Dispatcher, Pool } from 'undici'
+import type { Socket } from 'node:net'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { DIRECT, type Egress, type Tunnel } from './egress.ts'
 import { upstreamFault } from './fault.ts'
 
 /**
@@ -37,16 +39,22 @@ interface Entry extends ConnectOptions {
   readonly streams: Pool
 }
 
-export function createPools({ keepAliveMs = KEEP_ALIVE_MS } = {}): Pools {
+export interface PoolsOptions {
+  readonly keepAliveMs?: number
+  readonly egress?: Egress
+}
+
+export function createPools({ keepAliveMs = KEEP_ALIVE_MS, egress = DIRECT }: PoolsOptions = {}): Pools {
   const entries = new Map<string, Entry[]>()
   const draining = new Set<Promise<unknown>>()
   let closed = false
 
   function open(origin: string, options: ConnectOptions): Entry {
+    const tunnel = egress.tunnelTo(new URL(origin).hostname)
     const entry = {
       ...options,
-      calls: pool(origin, options, keepAliveMs),
-      streams: pool(origin, options, keepAliveMs),
+      calls: pool(origin, options, keepAliveMs, tunnel),
+      streams: pool(origin, options, keepAliveMs, tunnel),
     }
     entries.set(origin, [...(entries.get(origin) ?? []), entry])
     return entry
@@ -103,7 +111,13 @@ const sameOptions = (a: ConnectOptions, b: ConnectOptions) => a.connectMs === b.
  * the request, of which nothing was written, goes out on a new one. Once written, an answerless close fails the
  * request; only pipelined requests would be requeued, and `pipelining: 1` rules those out.
  */
-function pool(origin: string, { connectMs, ca }: ConnectOptions, keepAliveMs: number): Pool {
+function pool(
+  origin: string,
+  { connectMs, ca }: ConnectOptions,
+  keepAliveMs: number,
+  tunnel: Tunnel | undefined,
+): Pool {
+  const connect = { timeout: connectMs, ...(ca === undefined ? {} : { ca }) }
   return new Pool(origin, {
     connections: null,
     pipelining: 1,
@@ -111,6 +125,25 @@ function pool(origin: string, { connectMs, ca }: ConnectOptions, keepAliveMs: nu
     bodyTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-    connect: { timeout: connectMs, ...(ca === undefined ? {} : { ca }) },
+    connect: tunnel === undefined ? connect : throughTunnel(tunnel, connect),
   })
+}
+
+function throughTunnel(
+  tunnel: Tunnel,
+  options: { readonly timeout: number; readonly ca?: string },
+): buildConnector.connector {
+  const speakTls = buildConnector(options)
+  return (target, callback) => {
+    const secure = target.protocol === 'https:'
+    const port = Number(target.port || (secure ? 443 : 80))
+    tunnel(target.hostname, port, AbortSignal.timeout(options.timeout)).then(
+      (socket) => {
+        const opened = socket as Socket
+        if (secure) speakTls({ ...target, httpSocket: opened }, callback)
+        else callback(null, opened)
+      },
+      (error: Error) => callback(error, null),
+    )
+  }
 }

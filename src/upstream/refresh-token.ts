@@ -1,10 +1,9 @@
 // The refresh token grant at an upstream, and what each way of failing means for the link.
 import * as oauth from 'oauth4webapi'
-import { type LogDetail, UpstreamError } from '../errors.ts'
-import { loggableErrorCode } from './error-code.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
-import { clientAuth, parties, refusedAnswer, tokenOptions, tokensOf } from './token-endpoint.ts'
+import { clientAuth, parties, tokenOptions, tokensOf } from './token-endpoint.ts'
+import { tokenFailure } from './token-failure.ts'
 
 export interface RefreshRequest {
   readonly refreshToken: string
@@ -31,52 +30,6 @@ export async function refreshTokens(
     return tokensOf(await oauth.processRefreshTokenResponse(as, client, response), nowMs)
   } catch (error) {
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
-    throw refreshFailure(error)
+    throw tokenFailure(error)
   }
-}
-
-/** The client may try again after this unless the upstream named a time. */
-const RETRY_SECONDS = 5
-/** RFC 6749 §5.2 errors that mean this gateway's registration or configuration is at fault. */
-const OPERATOR_ERRORS: ReadonlySet<string> = new Set([
-  'invalid_client',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'invalid_request',
-  'invalid_scope',
-  'invalid_target',
-])
-
-function refreshFailure(error: unknown): unknown {
-  if (error instanceof oauth.ResponseBodyError) {
-    const detail = { upstreamError: loggableErrorCode(error.error), upstreamStatus: error.status }
-    if (OPERATOR_ERRORS.has(error.error) && error.status < 500 && error.status !== 429) {
-      return new UpstreamError(
-        'credential_refused',
-        'the upstream sign-in server refused this gateway: its operator has to act',
-        detail,
-      )
-    }
-    return unavailable(detail, retryAfterSeconds(error.response.headers.get('retry-after')))
-  }
-  if (error instanceof UpstreamError) return unavailable({ fault: error.fault, ...error.detail })
-  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
-    const answer = refusedAnswer(error)
-    const retryAfter = retryAfterSeconds(answer?.headers.get('retry-after'))
-    return unavailable({ reason: error.code, upstreamStatus: answer?.status }, retryAfter)
-  }
-  return error
-}
-
-function unavailable(detail: LogDetail, retryAfter = RETRY_SECONDS): UpstreamError {
-  return new UpstreamError(
-    'unavailable',
-    'the upstream sign-in server does not answer as it should: try again',
-    detail,
-    retryAfter,
-  )
-}
-
-function retryAfterSeconds(header: string | null | undefined): number | undefined {
-  return header != null && /^\d{1,6}$/.test(header) ? Number(header) : undefined
 }

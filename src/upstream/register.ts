@@ -1,82 +1,115 @@
 // Registers the gateway at an upstream authorization server (RFC 7591). Sends one request; keeping the answer is for others.
 import { UpstreamError } from '../errors.ts'
-import type { ServerMetadata } from './discovery.ts'
 import type { ControlHttp, Trust } from './http.ts'
-
-export type UpstreamAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post'
+import type { UpstreamAuthMethod } from './server.ts'
+import type { ServerMetadata } from './server-metadata.ts'
 
 /** What the upstream knows the gateway by. */
 export interface UpstreamRegistration {
   readonly clientId: string
   readonly clientSecret: string | undefined
   readonly authMethod: UpstreamAuthMethod
+  /** Undefined: the secret does not expire. */
+  readonly secretExpiresAtMs?: number | undefined
 }
 
 export interface RegistrationRequest {
   readonly clientName: string
   readonly redirectUri: string
   readonly scope: string | undefined
+  readonly grantTypes: readonly string[]
+  /** The gateway's public keys, as `jwks` or `jwks_uri`. */
+  readonly keys: Readonly<Record<string, unknown>>
 }
 
-/** In the order we like them: a secret proves more than its absence. */
-const PREFERENCE: readonly UpstreamAuthMethod[] = ['client_secret_basic', 'client_secret_post', 'none']
+/** What the gateway has to authenticate with. */
+export interface Credential {
+  readonly secret: boolean
+  readonly key: boolean
+}
+
+/** In the order we like them: a secret proves more than its absence, and needs no key set that the upstream can fetch. */
+const PREFERENCE: readonly UpstreamAuthMethod[] = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+]
 
 /** The method to use where the operator did not choose one. Absent metadata means client_secret_basic (RFC 8414 §2). */
 export function chooseAuthMethod(
   supported: readonly string[] | undefined,
-  hasSecret: boolean,
+  { secret, key }: Credential,
 ): UpstreamAuthMethod {
-  if (!hasSecret) return 'none'
-  return (
-    PREFERENCE.find((method) => method !== 'none' && (supported?.includes(method) ?? true)) ??
-    'client_secret_basic'
-  )
+  if (key) return 'private_key_jwt'
+  if (!secret) return 'none'
+  return supported?.includes('client_secret_post') && !supported.includes('client_secret_basic')
+    ? 'client_secret_post'
+    : 'client_secret_basic'
+}
+
+/** Whether the server takes assertions signed with the gateway's own key. */
+export function takesOwnAssertions({ authMethods, assertionAlgorithms }: ServerMetadata): boolean {
+  return authMethods?.includes('private_key_jwt') === true && (assertionAlgorithms?.includes('ES256') ?? true)
 }
 
 /** Throws UpstreamError when the server takes no registrations, or not this one. */
 export async function registerClient(
   http: ControlHttp,
-  server: ServerMetadata,
+  server: ServerMetadata & { readonly registrationEndpoint: string },
   trust: Trust,
   request: RegistrationRequest,
+  nowMs: number,
 ): Promise<UpstreamRegistration> {
-  const { registrationEndpoint } = server
-  if (registrationEndpoint === undefined) {
-    throw new UpstreamError(
-      'bad_response',
-      'the upstream takes no registrations: create a client there and write its client_id into the configuration',
-      { issuer: server.issuer },
-    )
-  }
-  const asked = PREFERENCE.find((method) => server.authMethods?.includes(method) ?? true) ?? 'none'
+  const asked = methodToAskFor(server)
   const answer = await http({
     method: 'POST',
-    url: new URL(registrationEndpoint),
+    url: new URL(server.registrationEndpoint),
     trust,
     headers: { accept: 'application/json', 'content-type': 'application/json' },
     body: JSON.stringify({
       client_name: request.clientName,
       redirect_uris: [request.redirectUri],
       application_type: 'web',
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: request.grantTypes,
       response_types: ['code'],
       token_endpoint_auth_method: asked,
+      ...(asked === 'private_key_jwt' && request.keys),
       ...(request.scope !== undefined && { scope: request.scope }),
     }),
   })
   const registered = answer.status === 201 || answer.status === 200 ? parseObject(answer.body) : undefined
-  if (registered === undefined || typeof registered.client_id !== 'string') {
-    const unavailable = answer.status === 429 || answer.status >= 500
-    throw new UpstreamError(
-      unavailable ? 'unavailable' : 'bad_response',
-      'the upstream did not register this gateway',
-      { issuer: server.issuer, status: answer.status },
-    )
-  }
-  return registrationOf(registered, asked)
+  if (registered === undefined || typeof registered.client_id !== 'string')
+    throw notRegistered(server, answer.status)
+  return { ...registrationOf(registered, asked), ...expiryOf(registered, nowMs) }
 }
 
-// What was echoed counts, not what was asked (RFC 7591 §3.2.1); a secret without a method is Basic.
+function methodToAskFor(server: ServerMetadata): UpstreamAuthMethod {
+  const offered = PREFERENCE.find((method) =>
+    method === 'private_key_jwt'
+      ? takesOwnAssertions(server)
+      : (server.authMethods?.includes(method) ?? true),
+  )
+  return offered ?? 'none'
+}
+
+function notRegistered({ issuer, isAssumed }: ServerMetadata, status: number): UpstreamError {
+  const isSilent = isAssumed === true && [404, 405].includes(status)
+  if (isSilent)
+    return new UpstreamError(
+      'bad_response',
+      'the upstream cannot be used: its authorization server publishes no metadata',
+      { issuer, status },
+    )
+  const isPassing = status === 429 || status >= 500
+  return new UpstreamError(
+    isPassing ? 'unavailable' : 'bad_response',
+    'the upstream did not register this gateway',
+    { issuer, status },
+  )
+}
+
+// What was echoed counts, not what was asked (RFC 7591 §3.2.1); a secret without a method that we know is Basic.
 function registrationOf(
   registered: Readonly<Record<string, unknown>>,
   asked: UpstreamAuthMethod,
@@ -84,8 +117,24 @@ function registrationOf(
   const { client_id: clientId, client_secret: secret, token_endpoint_auth_method: echoed } = registered
   const clientSecret = typeof secret === 'string' && secret !== '' ? secret : undefined
   const method = PREFERENCE.find((known) => known === echoed) ?? asked
-  const authMethod = clientSecret === undefined ? 'none' : method === 'none' ? 'client_secret_basic' : method
-  return { clientId: String(clientId), clientSecret, authMethod }
+  // Keys were sent only with the request for this method.
+  const byKey = method === 'private_key_jwt' && asked === 'private_key_jwt'
+  if (byKey) return { clientId: String(clientId), clientSecret: undefined, authMethod: method }
+  const usesSecret = method === 'client_secret_post' ? method : 'client_secret_basic'
+  return {
+    clientId: String(clientId),
+    clientSecret,
+    authMethod: clientSecret === undefined ? 'none' : usesSecret,
+  }
+}
+
+/** RFC 7591 §3.2.1: seconds since 1970, or 0 for never. What has passed already is no time. */
+function expiryOf(
+  { client_secret: secret, client_secret_expires_at: at }: Readonly<Record<string, unknown>>,
+  nowMs: number,
+): Pick<UpstreamRegistration, 'secretExpiresAtMs'> {
+  const ms = typeof secret === 'string' ? Number(at) * 1000 : Number.NaN
+  return ms > nowMs ? { secretExpiresAtMs: ms } : {}
 }
 
 function parseObject(body: Buffer): Readonly<Record<string, unknown>> | undefined {

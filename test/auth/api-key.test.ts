@@ -8,6 +8,7 @@ import { suite } from '../support/suite.ts'
 const test = suite('auth/api-key')
 const caller = (subject: string): Caller => ({
   subject: subject as Subject,
+  profile: { kind: 'person', name: subject, groups: [], claims: {} },
   clientId: 'dcr-1',
   grantId: 'g',
   tokenHash: 'h',

@@ -140,6 +140,41 @@ test('what was found can be buried and renewed, also when finding it touched it'
   assert.equal(buried.tokens, tokens('a'), 'the tokens are kept (design §6.9)')
 })
 
+test('a link that is removed is gone for everybody, and gives back what it held, once', async () => {
+  const { links, elsewhere, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  await links.save(BOB, 'f1', tokens('b'), [])
+  const before = await found()
+  assert.equal((await elsewhere.remove(ALICE, 'f1'))?.tokens, tokens('a'))
+  assert.is(await links.find(ALICE, 'f1'), undefined)
+  assert.is(await links.remove(ALICE, 'f1'), undefined)
+  assert.not.ok(await links.renew(before, tokens('c')), 'a refresh that was under way does not bring it back')
+  assert.is(await links.find(ALICE, 'f1'), undefined)
+  assert.equal((await found(BOB)).tokens, tokens('b'))
+})
+
+test('what is wanted is asked for next time, is forgotten once it was, and does not pile up', async () => {
+  const { links, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), ['repo'])
+  assert.ok(await links.want(await found(), ['repo', 'gist']))
+  assert.ok(await links.want(await found(), ['admin']))
+  assert.equal((await found()).link.wanted, ['gist', 'admin'])
+  await links.save(ALICE, 'f1', tokens('b'), ['repo', 'gist'])
+  assert.equal((await found()).link.wanted, ['admin'], 'demanded while the person was away')
+
+  const many = Array.from({ length: 50 }, (_, index) => `s${index}`)
+  assert.not.ok(await links.want(await found(), many), 'there is room for 49')
+  assert.not.ok(await links.want(await found(), ['x'.repeat(101)]))
+  assert.equal((await found()).link.wanted, ['admin'])
+  await links.save(
+    ALICE,
+    'f1',
+    tokens('c'),
+    Array.from({ length: 200 }, (_, index) => `asked${index}`),
+  )
+  assert.not.ok(await links.want(await found(), ['one-more']), 'people are asked for 200 at most')
+})
+
 test('a link in use is kept, one that nobody used for 90 days is gone', async () => {
   const { links, clock } = world()
   await links.save(ALICE, 'f1', tokens('a'), [])

@@ -10,6 +10,9 @@ const github: AuthorizationServerConfig = {
   token_endpoint: 'https://github.com/login/oauth/access_token',
   client_id: 'Iv1.x',
   authorization_parameters: {},
+  relink_parameters: {},
+  registration: ['cimd', 'dynamic'],
+  endpoint_hosts: [],
 }
 const bare: AuthorizationServerConfig = { ...github, callback: '/upstream/callback' }
 const serverFor = upstreamServers({ github, bare }, 'https://gw.example')
@@ -19,6 +22,7 @@ test('a named server has its own name in its callback, whatever route uses it', 
     assert.equal(serverFor(route, 'github'), {
       entry: github,
       redirectUri: 'https://gw.example/upstream/callback/github',
+      documentUrl: 'https://gw.example/.well-known/oauth-client/github',
     })
   }
 })
@@ -27,10 +31,12 @@ test('one that is written inline, or left to the upstream, has the name of its r
   assert.equal(serverFor('code', github), {
     entry: github,
     redirectUri: 'https://gw.example/upstream/callback/code',
+    documentUrl: 'https://gw.example/.well-known/oauth-client/code',
   })
   assert.equal(serverFor('code', undefined), {
     entry: undefined,
     redirectUri: 'https://gw.example/upstream/callback/code',
+    documentUrl: 'https://gw.example/.well-known/oauth-client/code',
   })
 })
 

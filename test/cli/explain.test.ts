@@ -58,6 +58,19 @@ test('a route is shown step by step, each setting with its line and origin, no v
   assert.not.match(stdout, /NaN|hunter2/)
 })
 
+test('who gets tokens without a sign-in is named where tokens are asked for', async () => {
+  const clients = `clients:
+  static:
+    batch: { client_secret: "\${BATCH}", grant_types: [client_credentials] }
+    reports: { client_secret: "\${REPORTS}" }
+`
+  writeFileSync(join(folder, 'machines.yaml'), YAML + clients)
+  const { stdout } = await explain('tavily', '--config', 'machines.yaml')
+  const step = stdout.slice(stdout.indexOf('1 authenticate'), stdout.indexOf('2 authorize'))
+  assert.match(step, /clients\.static\.batch\.grant_types +\[client_credentials\] +machines\.yaml:18 +file/)
+  assert.not.match(step, 'reports')
+})
+
 test('without a subject every route is explained; --json is for machines', async () => {
   const { stdout } = await explain('--json')
   const routes = JSON.parse(stdout)

@@ -32,6 +32,9 @@ test('one route at /mcp with an inline authorization server', () => {
     client_id: 'client',
     client_secret: 'hunter2',
     authorization_parameters: {},
+    registration: ['cimd', 'dynamic'],
+    endpoint_hosts: [],
+    relink_parameters: {},
     callback: '/upstream/callback',
     token_endpoint_auth_method: 'client_secret_post',
   })
@@ -91,7 +94,7 @@ test('a value cannot become YAML or a reference', () => {
 
 test('the upstream alone is enough: everything else is looked up', () => {
   const { config } = load({ 'upstream-rs': 'https://api.example.com/mcp/' })
-  assert.equal(config.routes.mcp?.auth, { type: 'authorization_code' })
+  assert.equal(config.routes.mcp?.auth, { type: 'authorization_code', disconnect: 'never' })
 })
 
 test('an issuer is enough to look endpoints up', () => {
@@ -102,6 +105,9 @@ test('an issuer is enough to look endpoints up', () => {
   assert.equal(plain(auth.authorization_server), {
     issuer: 'https://login.example.com',
     authorization_parameters: {},
+    registration: ['cimd', 'dynamic'],
+    endpoint_hosts: [],
+    relink_parameters: {},
     callback: '/upstream/callback',
   })
 })

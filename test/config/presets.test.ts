@@ -8,7 +8,9 @@ import { bundleSchema } from '../../src/config/schema.ts'
 import { suite } from '../support/suite.ts'
 
 const NAMES =
-  'atlassian auth0 discord entra github gitlab google keycloak linear notion okta sentry slack'.split(' ')
+  'atlassian auth0 discord entra github gitlab google keycloak linear notion okta sentry slack supabase'.split(
+    ' ',
+  )
 
 const test = suite('config/presets')
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -96,6 +98,22 @@ routes: { a: { upstream: "https://a.example.com", auth: { type: authorization_co
   assert.not.ok('preset_parameters' in (google ?? {}))
 })
 
+test('what belongs to a provider comes along: where tokens are revoked, whose they are, how to choose another account', () => {
+  const { config, source } = load(`version: 1
+authorization_servers:
+  google: { preset: google, client_id: id, client_secret: "\${SECRET}", relink_parameters: { hd: example.com } }
+  github: { preset: github, client_id: id, client_secret: "\${SECRET}" }
+routes:
+  a: { upstream: "https://a.example.com", auth: { type: authorization_code, authorization_server: google } }
+  b: { upstream: "https://b.example.com", auth: { type: authorization_code, authorization_server: github } }
+`)
+  const { google, github } = config.authorization_servers
+  assert.is(google?.revocation_endpoint, 'https://oauth2.googleapis.com/revoke')
+  assert.equal({ ...google?.relink_parameters }, { prompt: 'consent select_account', hd: 'example.com' })
+  assert.equal([github?.account_endpoint, github?.account_claim], ['https://api.github.com/user', 'login'])
+  assert.is(source.origin('/authorization_servers/google/relink_parameters/prompt'), 'preset')
+})
+
 test('what a preset knows about routes goes to every route that uses it, and the route wins', () => {
   const { config, source } = load(`version: 1
 authorization_servers:
@@ -127,6 +145,9 @@ routes: { a: { upstream: "https://a.example.com", auth: { type: authorization_co
   const server = config.authorization_servers.enterprise
   assert.is(server?.token_endpoint, 'https://github.example.com/login/oauth/access_token')
   assert.is(server?.token_endpoint_auth_method, 'client_secret_post')
+  assert.is(server?.account_endpoint, undefined, "its tokens are none of github.com's business")
+  assert.is(server?.account_claim, undefined)
+  assert.equal({ ...server?.relink_parameters }, { prompt: 'select_account' })
   const half = problems(
     'version: 1\nroutes: { a: { upstream: "https://a.example.com", auth: { type: authorization_code, authorization_server: { preset: github, client_id: i, token_endpoint: "https://x.example.com/t", client_secret: "${S}" } } } }\n',
   )

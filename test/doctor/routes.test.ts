@@ -73,7 +73,7 @@ test('a wrong secret is found, and not repeated', async () => {
   const { server } = await askGithub({ secret: `${CANARY}-wrong` })
   assert.ok(
     server.includes(
-      'FAIL authorization_servers.hub: the token endpoint does not know the client (incorrect_client_credentials) → Check client_id, client_secret and token_endpoint_auth_method.',
+      'FAIL authorization_servers.hub: the token endpoint does not know the client (invalid_client) → Check client_id, client_secret and token_endpoint_auth_method.',
     ),
     server.join('\n'),
   )
@@ -187,7 +187,10 @@ test('only the routes that were named are asked', async ({ after }) => {
 })
 
 /** An upstream and its authorization server with this metadata. */
-async function discovered(metadata: (origin: string) => unknown): Promise<string[]> {
+async function discovered(
+  metadata: (origin: string) => unknown,
+  publicUrl = 'http://localhost:0',
+): Promise<string[]> {
   const answer: Handler = ({ url = '', headers: { host } }, response) => {
     const origin = `http://${host}`
     if (url === '/.well-known/oauth-authorization-server') return json(response, 200, metadata(origin))
@@ -195,9 +198,9 @@ async function discovered(metadata: (origin: string) => unknown): Promise<string
   }
   const server = await listen(answer)
   try {
-    return about('routes.a', await visit(`${head}  a: { upstream: "${server.origin}/mcp" }\n`)).map((line) =>
-      line.replaceAll(server.origin, '(origin)'),
-    )
+    const settings = head.replace('port: 0', `port: 0, public_url: "${publicUrl}"`)
+    const told = await visit(`${settings}  a: { upstream: "${server.origin}/mcp" }\n`)
+    return about('routes.a', told).map((line) => line.replaceAll(server.origin, '(origin)'))
   } finally {
     await server.close()
   }
@@ -218,6 +221,20 @@ test('a server that takes no registrations needs a client_id, and the redirect U
   )
 })
 
+test('a server that takes metadata documents is told where the gateway has one, if it can be fetched', async () => {
+  const withDocuments = (origin: string) => ({
+    ...good(origin),
+    client_id_metadata_document_supported: true,
+  })
+  const [, , from] = await discovered(withDocuments, 'https://gw.example')
+  assert.is(
+    from,
+    'ok routes.a: it takes metadata documents: the gateway is known there as https://gw.example/.well-known/oauth-client/a',
+  )
+  const [, , inside] = await discovered(withDocuments)
+  assert.match(inside ?? '', /^FAIL routes\.a: it takes no registrations/)
+})
+
 test('a server without PKCE S256 is refused', async () => {
   const [, server] = await discovered((origin) => ({
     ...good(origin),
@@ -235,7 +252,7 @@ test('a server without metadata is told with what to write instead', async () =>
   const [, server] = await discovered(() => undefined)
   assert.match(
     server ?? '',
-    /^FAIL routes\.a: .*publishes no metadata.* → Write issuer, or authorization_endpoint/,
+    /^warn routes\.a: .*publishes no metadata.* → Write issuer, or authorization_endpoint/,
   )
 })
 

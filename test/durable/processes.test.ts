@@ -27,7 +27,7 @@ interface Pair {
 }
 
 /** Clients know the first one; the second one answers for it, as behind a load balancer. */
-async function startPair(context: TestContext): Promise<Pair> {
+async function startPair(context: TestContext, login = ''): Promise<Pair> {
   const oidc = await startOidc({ rotateRefreshTokens: true })
   context.after(() => oidc.close())
   const folder = await temporaryFolder(context)
@@ -36,7 +36,7 @@ async function startPair(context: TestContext): Promise<Pair> {
   const launch = async (port: number) => {
     const file = join(folder, `${port}.yaml`)
     const known = `port: ${port}, public_url: "http://localhost:${ports[0]}", allowed_hosts: ["localhost:${port}"]`
-    const kept = 'store: { path: kept/store }\ntokens: { access_ttl: 12h }\n'
+    const kept = `store: { path: kept/store }\ntokens: { access_ttl: 12h }\n${login}`
     await writeFile(file, document(oidcRoute('oidc', oidc)).replace('port: 0', known) + kept)
     const gateway = standby(context, file, join(folder, 'state'), env)
     await gateway.begin()
@@ -87,6 +87,53 @@ test('a process that dies in the middle of a refresh holds the other one up for 
   assert.is((await call).status, 200)
   assert.is(refreshes(pair), 1)
 })
+
+test('killed between the rotation at the upstream and the write: that one link is signed in to again, and nothing else happens', async (context) => {
+  const pair = await startPair(context, 'login: { none: {} }\n')
+  const { oidc, gateways, urls } = pair
+  const client = await Client.register(urls[0])
+  const [unlucky, other] = [await obtainTokens({ client, person }), await obtainTokens({ client, person })]
+  const rotated = loseAnswer(oidc, '/token')
+  await Promise.all(gateways.map((gateway) => gateway.forward(2 * HOUR_MS)))
+  const lost = callMcp(`${urls[0]}/oidc`, unlucky.tokens.access).catch(() => 'lost')
+  await rotated
+  await gateways[0].kill()
+  assert.is(await lost, 'lost')
+
+  await gateways[1].forward(26_000)
+  const call = (tokens: { access: string }) => callMcp(`${urls[1]}/oidc`, tokens.access)
+  assert.is((await call(unlucky.tokens)).status, 401, 'its refresh token was spent')
+  const refreshed = await postForm(`${urls[1]}/token`, {
+    grant_type: 'refresh_token',
+    refresh_token: unlucky.tokens.refresh,
+    client_id: client.id,
+  })
+  assert.equal([refreshed.status, refreshed.body.error], [400, 'invalid_grant'])
+  assert.is((await call(other.tokens)).status, 200, 'another person goes on')
+  const asked = refreshes(pair)
+  assert.is((await call(unlucky.tokens)).status, 401)
+  assert.is(refreshes(pair), asked, 'and the upstream is not asked again and again')
+})
+
+/** The next request to `path` is dealt with, and its answer never sent. Resolves when it would have been. */
+function loseAnswer({ server }: Oidc, path: string): Promise<void> {
+  const own = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
+  return new Promise((resolve) => {
+    const instead = (request: IncomingMessage, response: ServerResponse) => {
+      if (request.url === path) {
+        server.removeListener('request', instead)
+        for (const listener of own) server.on('request', listener)
+        response.write = () => true
+        response.end = () => {
+          resolve()
+          return response
+        }
+      }
+      for (const listener of own) listener(request, response)
+    }
+    server.removeAllListeners('request').on('request', instead)
+  })
+}
 
 /** The next request to `path` is never answered, and leads to nothing. Resolves when it has come. */
 function swallowOne({ server }: Oidc, path: string): Promise<void> {

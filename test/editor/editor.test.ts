@@ -73,11 +73,18 @@ for (const [kind, schema] of Object.entries(schemas)) {
 
   test(`${kind}: completion offers the types of auth`, async () => {
     const route = 'version: 1\nroutes:\n  a:\n    upstream: https://a.example.com\n    auth:'
-    assert.equal((await complete(`${route} ${CURSOR}\n`)).sort(), ['authorization_code', 'none'])
+    assert.equal((await complete(`${route} ${CURSOR}\n`)).sort(), [
+      'authorization_code',
+      'none',
+      'user_api_key',
+    ])
     assert.equal((await complete(`${route}\n      type: ${CURSOR}\n`)).sort(), [
       'api_key',
       'authorization_code',
+      'client_credentials',
       'none',
+      'token_exchange',
+      'user_api_key',
     ])
     const inside = await complete(`${route}\n      ${CURSOR}\n`)
     for (const name of ['type', 'value', 'scope', 'authorization_server'])

@@ -41,7 +41,7 @@ const register = (metadata: unknown, headers: Record<string, string> = {}) =>
 
 const signedIn = async (as = client) => as.redeem((await as.signIn(as.browser(), person)).callback)
 
-test('RFC 7591: a registration is answered 201 with everything it came to, and is not stored by anybody', async () => {
+test('spec-C9: RFC 7591: a registration is answered 201 with everything it came to, and is not stored by anybody', async () => {
   const { status, headers, body } = await register({
     client_name: 'Some client',
     redirect_uris: ['http://localhost/cb'],
@@ -63,7 +63,7 @@ test('RFC 7591: a registration is answered 201 with everything it came to, and i
   })
 })
 
-test('a registration that is not JSON, or not of that type, or too large, is refused', async () => {
+test('spec-C11: a registration that is not JSON, or not of that type, or too large, is refused', async () => {
   const good = JSON.stringify({ redirect_uris: ['http://localhost/cb'] })
   const refused: [name: string, answer: Promise<Answer>, status: number, error: string][] = [
     ['not JSON', register('{'), 400, 'invalid_client_metadata'],
@@ -101,7 +101,7 @@ test('a registration that is not JSON, or not of that type, or too large, is ref
   assert.is((await register(good, { 'content-type': 'application/json; charset=utf-8' })).status, 201)
 })
 
-test('RFC 6749 §5.1: a token answer has these members and no others, and is stored by nobody', async () => {
+test('spec-T2, spec-T4: RFC 6749 §5.1: a token answer has these members and no others, and is stored by nobody', async () => {
   const { status, body } = await signedIn()
   assert.is(status, 200)
   assert.equal(Object.keys(body).sort(), [
@@ -128,7 +128,7 @@ test('RFC 6749 §5.1: a token answer has these members and no others, and is sto
   assert.is.not(refreshed.body.refresh_token, body.refresh_token)
 })
 
-test('RFC 6749 §5.2: each mistake at the token endpoint has its own code', async () => {
+test('spec-T5: RFC 6749 §5.2: each mistake at the token endpoint has its own code', async () => {
   const { body: pair } = await signedIn()
   const refresh = { grant_type: 'refresh_token', refresh_token: String(pair.refresh_token) }
   const mistakes: [name: string, fields: Record<string, string>, status: number, error: string][] = [
@@ -155,7 +155,7 @@ test('RFC 6749 §5.2: each mistake at the token endpoint has its own code', asyn
   assert.is(good.status, 200, 'none of them cost the token')
 })
 
-test('a confidential client redeems with its secret, by header or by body as registered', async () => {
+test('spec-A1, spec-T6: a confidential client redeems with its secret, by header or by body as registered', async () => {
   for (const method of ['client_secret_basic', 'client_secret_post']) {
     const redirectUri = 'http://127.0.0.1:3118/callback'
     const { body } = await register({ redirect_uris: [redirectUri], token_endpoint_auth_method: method })
@@ -178,7 +178,7 @@ test('a confidential client redeems with its secret, by header or by body as reg
   }
 })
 
-test('RFC 6749 §4.1.2: state comes back as it was sent, or not at all; iss always does', async () => {
+test('spec-A8, spec-D10: RFC 6749 §4.1.2: state comes back as it was sent, or not at all; iss always does', async () => {
   for (const state of ['x', 'a b+c&d=e%20é', '€'.repeat(300), undefined]) {
     const { callback } = await client.signIn(client.browser(), person, { state })
     assert.is(callback.searchParams.get('state'), state ?? null)
@@ -187,7 +187,7 @@ test('RFC 6749 §4.1.2: state comes back as it was sent, or not at all; iss alwa
   }
 })
 
-test('parameters that mean nothing here are ignored: prompt, nonce, ui_locales', async () => {
+test('spec-A8: parameters that mean nothing here are ignored: prompt, nonce, ui_locales', async () => {
   const { callback } = await client.signIn(client.browser(), person, {
     prompt: 'consent',
     nonce: 'n',

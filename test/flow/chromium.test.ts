@@ -234,6 +234,40 @@ async function pagesOf(gateway: TestGateway, client: OAuthClient): Promise<Recor
 }
 
 inChromium(
+  'the account that is connected upstream is on the page, and another one is connected by one button',
+  async (context) => {
+    const listener = await listen((_request, response) => response.end('back'))
+    context.after(listener.close)
+    const github = await startGithub()
+    context.after(() => github.close())
+    const relink = '        relink_parameters: { prompt: select_account }'
+    const gateway = await startGateway({
+      yaml: document(githubRoute('github', github, relink)),
+      env: githubEnv(github),
+    })
+    context.after(() => gateway.close())
+    const client = await registerClient(gateway.url)
+    const authorize = client.authorizeUrl({ redirect_uri: `${listener.origin}/callback` })
+    const { page, violations } = await openPage(await openBrowser(context))
+    const isBack = () => page.waitForURL((url) => url.origin === listener.origin)
+    await page.goto(authorize)
+    await typePassword(page)
+    await page.keyboard.press('Enter')
+    await isBack()
+
+    await page.setViewportSize({ width: 320, height: 640 })
+    await page.goto(authorize)
+    await page.getByText(/connected on \d{4}-\d{2}-\d{2}/).waitFor()
+    await checkPage(page, 'connected')
+    await page.getByRole('button', { name: 'Allow with another upstream account' }).press('Enter')
+    await isBack()
+    const trips = github.recorder.to('/login/oauth/authorize').map(({ query }) => query.get('prompt'))
+    assert.equal(trips, [null, 'select_account'])
+    assert.equal(violations, [])
+  },
+)
+
+inChromium(
   'every page: language, one heading, labels, names, contrast in light and dark, and no scrolling sideways on a phone',
   async (context) => {
     const server = await startMcpServer()

@@ -36,7 +36,7 @@ async function find(gateway: TestGateway, path: string, init: RequestInit = {}):
 const RESOURCE = '/.well-known/oauth-protected-resource'
 const SERVER = '/.well-known/oauth-authorization-server'
 
-test('the challenge of a route leads to its document, that to the server, and that to the endpoints', async (context) => {
+test('spec-D1, spec-D2, spec-D8: the challenge of a route leads to its document, that to the server, and that to the endpoints', async (context) => {
   const gateway = await gatewayWith(context, ['a', 'b'])
   const { status, parameters } = await challengeOf(await mcpRequest(`${gateway.url}/b`, undefined))
   assert.is(status, 401)
@@ -58,7 +58,7 @@ test('the challenge of a route leads to its document, that to the server, and th
   }
 })
 
-test('with one route the document at the root is that route’s; with several it is the gateway’s own', async (context) => {
+test('spec-D2: with one route the document at the root is that route’s; with several it is the gateway’s own', async (context) => {
   const one = await gatewayWith(context, ['only'])
   assert.equal(await find(one, RESOURCE), await find(one, `${RESOURCE}/only`))
   const two = await gatewayWith(context, ['a', 'b'])
@@ -67,7 +67,7 @@ test('with one route the document at the root is that route’s; with several it
   assert.is.not((await find(two, `${RESOURCE}/a`)).body.resource, root.body.resource)
 })
 
-test('a path of several segments is found under all of them', async (context) => {
+test('spec-D2, spec-D3: a path of several segments is found under all of them', async (context) => {
   const server = await startMcpServer()
   context.after(() => server.close())
   const gateway = await startGateway({
@@ -78,7 +78,7 @@ test('a path of several segments is found under all of them', async (context) =>
   assert.is((await find(gateway, `${RESOURCE}/team/deep`)).status, 404)
 })
 
-test('documents are JSON, may be cached for a while and need no permission', async (context) => {
+test('spec-D12: documents are JSON, may be cached for a while and need no permission', async (context) => {
   const gateway = await gatewayWith(context, ['a'])
   for (const path of [RESOURCE, `${RESOURCE}/a`, SERVER, `${SERVER}?x=1`]) {
     const answer = await fetch(gateway.url + path)
@@ -104,7 +104,7 @@ test('spec-D12: every other probe is answered 404 in JSON, so that clients go on
     `${RESOURCE}/a/mcp`,
     `/a${RESOURCE}`,
     '/.well-known/',
-    '/.well-known/jwks.json',
+    '/.well-known/oauth-client',
   ]
   for (const path of probes) {
     const { status, type, body } = await find(gateway, path)
@@ -128,7 +128,7 @@ test('without registration the server has no endpoint for it, and says so to who
   assert.ok(status >= 400)
 })
 
-test('public_url is what everything is called, whatever address was asked', async (context) => {
+test('spec-D8, sec-P5: public_url is what everything is called, whatever address was asked', async (context) => {
   const server = await startMcpServer()
   context.after(() => server.close())
   const yaml = document(openRoute('a', server)).replace(

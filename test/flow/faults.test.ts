@@ -157,7 +157,7 @@ test('a method that MCP does not use: 405 with those that it does', async (conte
   assert.is(server.recorder.count(), 0)
 })
 
-test('every other address is the same JSON 404, for people and programs, with and without a token', async (context) => {
+test('sec-M2: every other address is the same JSON 404, for people and programs, with and without a token', async (context) => {
   const server = await startMcpServer()
   context.after(() => server.close())
   const { gateway, token } = await gatewayTo(context, document(openRoute('tools', server)))

@@ -25,7 +25,7 @@ async function world(
 
 const exchanges = (github: Github) => github.recorder.to('POST /login/oauth/access_token')
 
-test('answers in form encoding, though JSON was asked for', async (context) => {
+test('spec-U8: answers in form encoding, though JSON was asked for', async (context) => {
   const { github, url } = await world(context, { alwaysForm: true })
   const session = await connectV1(url, { person: USER })
   context.after(() => session.close())
@@ -34,7 +34,7 @@ test('answers in form encoding, though JSON was asked for', async (context) => {
   assert.match(exchange?.headers.accept ?? '', 'application/json')
 })
 
-test('what is asked of GitHub: the configured scope, PKCE, our callback, and a state that is not the client’s', async (context) => {
+test('sec-C14, spec-U3: what is asked of GitHub: the configured scope, PKCE, our callback, and a state that is not the client’s', async (context) => {
   const { github, gateway, url } = await world(context, { page: true })
   const session = await connectV1(url, { person: USER })
   context.after(() => session.close())
@@ -54,7 +54,7 @@ test('what is asked of GitHub: the configured scope, PKCE, our callback, and a s
   assert.is(exchange?.form.get('client_secret'), github.knobs.clientSecret)
 })
 
-test('tokens that say nothing of their end are used until they are refused, and cost no further exchange', async (context) => {
+test('spec-U8: tokens that say nothing of their end are used until they are refused, and cost no further exchange', async (context) => {
   const { github, url } = await world(context)
   const session = await connectV1(url, { person: USER })
   context.after(() => session.close())
@@ -165,10 +165,7 @@ test('a client secret that is wrong here is told to the operator in the log, by 
   const error = await connectV1(url, { person: USER }).catch((failure: unknown) => failure)
   assert.instance(error, AuthorizationFailed)
   const { level, fields } = await gateway.logged('upstream sign-in failed')
-  assert.equal(
-    [level, fields.upstreamError, fields.route],
-    ['warn', 'incorrect_client_credentials', 'github'],
-  )
+  assert.equal([level, fields.upstreamError, fields.route], ['warn', 'invalid_client', 'github'])
   assert.not.match(JSON.stringify(gateway.log), 'github-client-secret')
 })
 

@@ -88,7 +88,7 @@ test('sec-L5: a name that does not exist is refused in the same words', async (c
   for (const answer of unknown) assert.equal(answer, known)
 })
 
-test('after five wrong passwords the account waits: 429 with the time, even for the right password, and for no other account', async (context) => {
+test('sec-L1: after five wrong passwords the account waits: 429 with the time, even for the right password, and for no other account', async (context) => {
   let nowMs = Date.now()
   const { client } = await world(context, { now: () => nowMs })
   const browser = client.browser()

@@ -41,7 +41,7 @@ test('two clients on two routes stream at the same time, each as the account tha
   }
 })
 
-test('sec-T9: a token of one route is 401 on the other, which says where to get one of its own', async (context) => {
+test('sec-T9, spec-T1: a token of one route is 401 on the other, which says where to get one of its own', async (context) => {
   const { github, oidc, gateway, atGithub, atOidc } = await githubAndOidc(context)
   for (const [own, other] of [
     [atGithub, 'b'],
@@ -78,7 +78,7 @@ async function threeOpen({ after }: TestContext) {
   return { gateway, client: await registerClient(gateway.url) }
 }
 
-test('a client that names no route gets a page to choose from, and then the one that was chosen', async (context) => {
+test('spec-A9: a client that names no route gets a page to choose from, and then the one that was chosen', async (context) => {
   const { gateway, client } = await threeOpen(context)
   const browser = client.browser()
   for (const resource of [undefined, gateway.url, `${gateway.url}/`]) {
@@ -99,7 +99,7 @@ test('a client that names no route gets a page to choose from, and then the one 
   assert.is((await mcpRequest(`${gateway.url}/alpha`, String(body.access_token))).status, 401)
 })
 
-test('a route is found by its resource, else by its scope, and the resource wins', async (context) => {
+test('spec-A9: a route is found by its resource, else by its scope, and the resource wins', async (context) => {
   const { gateway, client } = await threeOpen(context)
   const found: [Record<string, string>, string][] = [
     [{ resource: `${gateway.url}/alpha` }, 'First'],
@@ -119,7 +119,7 @@ test('a route is found by its resource, else by its scope, and the resource wins
   }
 })
 
-test('a resource that no route has is invalid_target at the client, not a page to choose from', async (context) => {
+test('spec-A9: a resource that no route has is invalid_target at the client, not a page to choose from', async (context) => {
   const { gateway, client } = await threeOpen(context)
   for (const resource of [
     `${gateway.url}/delta`,

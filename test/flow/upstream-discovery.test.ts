@@ -6,65 +6,18 @@ import * as assert from 'uvu/assert'
 import { startApp } from '../../src/app.ts'
 import { silentLog } from '../../src/ops/log.ts'
 import { freePort, onPort } from '../durable/process.ts'
-import { Client, callMcp, callTool, tokensOf } from '../security/client.ts'
-import { newBrowser } from '../security/world.ts'
+import { callMcp, callTool } from '../security/client.ts'
 import { temporaryFolder } from '../store/temporary.ts'
-import type { Browser } from '../support/browser.ts'
 import { connectV1, connectV2 } from '../support/clients.ts'
-import {
-  type DiscoveryUpstream,
-  OPENID,
-  RESOURCE,
-  SERVER,
-  startDiscoveryUpstream,
-} from '../support/discovery-upstream.ts'
-import { startGateway, type TestGateway, USER } from '../support/gateway.ts'
+import { type DiscoveryUpstream, OPENID, RESOURCE, SERVER } from '../support/discovery-upstream.ts'
+import { USER } from '../support/gateway.ts'
 import { startOidc } from '../support/oidc.ts'
-import { signIn } from '../support/person.ts'
 import { startSink } from '../support/sink.ts'
-import { suite, type TestContext } from '../support/suite.ts'
+import { suite } from '../support/suite.ts'
 import { document } from '../support/yaml.ts'
+import { attempt, discoverable, gatewayFor, route, succeeds } from './discovering.ts'
 
 const test = suite('flow/upstream-discovery')
-
-async function discoverable(
-  { after }: TestContext,
-  tokens?: Map<string, string>,
-): Promise<DiscoveryUpstream> {
-  const upstream = await startDiscoveryUpstream({ ...(tokens && { tokens }) })
-  after(() => upstream.close())
-  return upstream
-}
-
-/** A URL is a whole route. `auth` lays the details over it. */
-const route = ({ mcpUrl }: DiscoveryUpstream, auth = '{ type: authorization_code }') =>
-  document(`\n  demo: { upstream: ${mcpUrl}, auth: ${auth} }\n`)
-
-async function gatewayFor({ after }: TestContext, yaml: string, env = {}): Promise<TestGateway> {
-  const gateway = await startGateway({ yaml, env })
-  after(() => gateway.close())
-  return gateway
-}
-
-/** How a sign-in ends at the client: with a token that works, or with an error. */
-async function attempt(url: string, browser: Browser = newBrowser()) {
-  const client = await Client.register(url)
-  const trip = client.trip()
-  const { callback } = await signIn(browser, trip.url, USER)
-  const code = callback.searchParams.get('code')
-  if (code === null) {
-    const { error, error_description: description } = Object.fromEntries(callback.searchParams)
-    return { error, description }
-  }
-  const { access } = tokensOf(await client.redeem(code, trip.verifier))
-  return { issuer: await callTool(`${url}/demo`, access, 'whoami'), access }
-}
-
-async function succeeds(url: string): Promise<{ issuer: string; access: string }> {
-  const { issuer, access, error, description } = await attempt(url)
-  if (issuer === undefined || access === undefined) throw new Error(`${error}: ${description}`)
-  return { issuer, access }
-}
 
 /** The paths that were asked for, each once and in order. */
 const asked = ({ recorder }: DiscoveryUpstream, pattern = /^\/.*well-known/) =>
@@ -72,7 +25,7 @@ const asked = ({ recorder }: DiscoveryUpstream, pattern = /^\/.*well-known/) =>
 
 const exchanges = ({ recorder }: DiscoveryUpstream) => recorder.count('POST /token')
 
-test('upstream URL alone: challenge, metadata, registration as a web client, PKCE, resource, both screens, tools', async (context) => {
+test('spec-U5, spec-U3: upstream URL alone: challenge, metadata, registration as a web client, PKCE, resource, both screens, tools', async (context) => {
   const oidc = await startOidc()
   context.after(() => oidc.close())
   const gateway = await gatewayFor(context, document(`\n  demo: { upstream: ${oidc.mcpUrl} }\n`))
@@ -207,7 +160,7 @@ const DISTRUSTED: Record<string, (origin: string) => Record<string, unknown>> = 
   'no token endpoint': () => ({ token_endpoint: undefined }),
 }
 
-test('server metadata with a wrong issuer, or without S256, is not believed: nobody registers or signs in there', async (context) => {
+test('spec-U1: server metadata with a wrong issuer, or without S256, is not believed: nobody registers or signs in there', async (context) => {
   for (const [label, change] of Object.entries(DISTRUSTED)) {
     const upstream = await discoverable(context)
     const { knobs, origin, serverDocument } = upstream
@@ -236,7 +189,7 @@ const HOSTILE = (evil: string) => [
   ['https://as.test/token'],
 ]
 
-test('sec-C12: a hostile address in the metadata is refused before anybody is sent there', async (context) => {
+test('sec-C12, spec-U7: a hostile address in the metadata is refused before anybody is sent there', async (context) => {
   const evil = await startSink()
   context.after(() => evil.close())
   for (const name of ['authorization_endpoint', 'token_endpoint', 'registration_endpoint']) {
@@ -256,7 +209,7 @@ test('sec-C12: a hostile address in the metadata is refused before anybody is se
   evil.assertUntouched()
 })
 
-test('sec-C12, sec-F9: what is derived from an upstream is asked nowhere else on the machine or its network', async (context) => {
+test('sec-C12, sec-F9, spec-U7: what is derived from an upstream is asked nowhere else on the machine or its network', async (context) => {
   const evil = await startSink()
   context.after(() => evil.close())
   // The same machine under another name than the operator wrote.
@@ -326,7 +279,7 @@ test('an upstream that takes no registrations: the operator is told what to writ
   assert.equal(await attempt(gateway.url), { error: 'server_error', description: sentence })
 })
 
-test('an issuer and a client_id in the configuration: its metadata is looked up there, and nothing is registered', async (context) => {
+test('spec-U5: an issuer and a client_id in the configuration: its metadata is looked up there, and nothing is registered', async (context) => {
   const upstream = await discoverable(context)
   const { knobs, origin, resourceDocument, serverDocument } = upstream
   const issuer = origin + TENANT

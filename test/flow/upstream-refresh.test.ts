@@ -27,7 +27,7 @@ function clock() {
 const refreshes = (oidc: Oidc) =>
   oidc.recorder.to('POST /token').filter(({ form }) => form.get('grant_type') === 'refresh_token')
 
-test('50 concurrent calls on an expired link: the upstream sees exactly one refresh, all are answered', async ({
+test('spec-H5, spec-U8: 50 concurrent calls on an expired link: the upstream sees exactly one refresh, all are answered', async ({
   after,
 }) => {
   const oidc = await startOidc({ rotateRefreshTokens: true })
@@ -49,7 +49,9 @@ test('50 concurrent calls on an expired link: the upstream sees exactly one refr
   assert.is(session.provider.signIns.length, 1, 'nobody signed in again')
 })
 
-test('an upstream that revoked the token early is met with one refresh and one replay', async ({ after }) => {
+test('spec-P7: an upstream that revoked the token early is met with one refresh and one replay', async ({
+  after,
+}) => {
   const oidc = await startOidc()
   after(() => oidc.close())
   const gateway = await startGateway({ yaml: document(oidcRoute('oidc', oidc)) })
@@ -69,7 +71,7 @@ test('an upstream that revoked the token early is met with one refresh and one r
   assert.is(refreshes(oidc).length, 1)
 })
 
-test('a link that the upstream ended gives 401 and invalid_grant; signing in again heals it', async ({
+test('spec-P7, spec-H5: a link that the upstream ended gives 401 and invalid_grant; signing in again heals it', async ({
   after,
 }) => {
   const oidc = await startOidc({ rotateRefreshTokens: true })
@@ -124,7 +126,7 @@ test('a link that the upstream ended gives 401 and invalid_grant; signing in aga
   assert.is(old.status, 200, 'the other clients of that person go on')
 })
 
-test('an upstream token endpoint that fails keeps the link and is reported as 503 with Retry-After', async ({
+test('spec-H5: an upstream token endpoint that fails keeps the link and is reported as 503 with Retry-After', async ({
   after,
 }) => {
   const oidc = await startOidc()
@@ -171,7 +173,7 @@ test('an upstream token endpoint that fails keeps the link and is reported as 50
   assert.is(session.provider.signIns.length, 1)
 })
 
-test('an upstream without refresh tokens is used for as long as its token does, then the person signs in again', async ({
+test('spec-U8, spec-H5: an upstream without refresh tokens is used for as long as its token does, then the person signs in again', async ({
   after,
 }) => {
   const github = await startGithub()

@@ -27,7 +27,7 @@ test('the environment decides, and nothing is written', async (context) => {
   assert.is(await stat(file).catch(() => undefined), undefined)
 })
 
-test('without one a password is made once, kept for its owner alone, and found again', async (context) => {
+test('sec-L13: without one a password is made once, kept for its owner alone, and found again', async (context) => {
   const file = await passwordFile(context)
   const first = await initialUser({}, file)
   assert.equal([first.name, first.file], ['gateway_user', file])
@@ -50,14 +50,14 @@ test('two gateways that start at once end with the same password', async (contex
   assert.is(new Set(users.map(({ password }) => password)).size, 1)
 })
 
-test('no two passwords are alike, and none is shorter than it should be', async (context) => {
+test('sec-L13: no two passwords are alike, and none is shorter than it should be', async (context) => {
   const files = await Promise.all(Array.from({ length: 30 }, () => passwordFile(context)))
   const users = await Promise.all(files.map((file) => initialUser({}, file)))
   assert.is(new Set(users.map(({ password }) => password)).size, 30)
   for (const { password } of users) assert.is(password.length, 27)
 })
 
-test('a password that others may read is refused', async (context) => {
+test('sec-L13: a password that others may read is refused', async (context) => {
   const file = await passwordFile(context)
   await writeFile(file, 'known\n', { mode: 0o644 })
   const error = await initialUser({}, file).catch((failure: unknown) => failure)

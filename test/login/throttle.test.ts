@@ -26,7 +26,7 @@ function world() {
   return { clock, throttle, waits, fail }
 }
 
-test('four mistakes are free; from the fifth on each one doubles the wait', () => {
+test('sec-L1: four mistakes are free; from the fifth on each one doubles the wait', () => {
   const { waits, fail } = world()
   fail('alice', 4)
   assert.is(waits('alice'), 0)
@@ -46,7 +46,7 @@ test('a wait ends when its time is over, to the millisecond', () => {
   assert.is(waits('alice'), 0)
 })
 
-test('no wait is longer than a quarter of an hour, after any number of mistakes', () => {
+test('sec-L1: no wait is longer than a quarter of an hour, after any number of mistakes', () => {
   const { waits, fail } = world()
   fail('alice', 2_000)
   assert.is(waits('alice'), 15 * 60)

@@ -18,8 +18,8 @@ function world() {
     failed: (account) => seen.push(`failed ${account}`),
     succeeded: (account) => seen.push(`succeeded ${account}`),
   }
-  const user = (password: string, groups: string[] = []): User => ({
-    groups,
+  const user = (name: string, password: string, groups: string[] = []): User => ({
+    profile: { kind: 'person', name, groups, claims: {} },
     checkPassword: async (given) => {
       seen.push('hash')
       return given === password
@@ -27,8 +27,8 @@ function world() {
   })
   const login = usersLogin({
     users: new Map([
-      ['alice', user('a', ['staff'])],
-      ['waiting', user('w')],
+      ['alice', user('alice', 'a', ['staff'])],
+      ['waiting', user('waiting', 'w')],
     ]),
     sessionTtlMs: 1000,
     throttle,
@@ -89,7 +89,12 @@ test('who has to wait is told so before any password is looked at', async () => 
 
 test('it vouches for the users it has, with their groups, and for nobody else', () => {
   const { login } = world()
-  assert.equal(login.profile('users/alice' as Subject), { name: 'alice', groups: ['staff'] })
+  assert.equal(login.profile('users/alice' as Subject), {
+    kind: 'person',
+    name: 'alice',
+    groups: ['staff'],
+    claims: {},
+  })
   assert.is(login.profile('users/bob' as Subject), undefined)
   assert.is(login.profile('users/' as Subject), undefined)
   assert.is(login.profile('users/__proto__' as Subject), undefined)

@@ -6,7 +6,7 @@ import { suite } from '../support/suite.ts'
 const test = suite('oauth/challenge')
 const resourceMetadata = 'https://gw.example/.well-known/oauth-protected-resource/github'
 
-test('a request without a token learns where to get one, and no error (RFC 6750 §3.1)', () => {
+test('spec-R3: a request without a token learns where to get one, and no error (RFC 6750 §3.1)', () => {
   assert.is(
     bearerChallenge({ scopes: ['mcp:github'], resourceMetadata }),
     `Bearer scope="mcp:github", resource_metadata="${resourceMetadata}"`,
@@ -33,7 +33,7 @@ test('an empty scope is left out', () => {
   )
 })
 
-test('no value can end its quotes or the line', () => {
+test('spec-R3: no value can end its quotes or the line', () => {
   const challenge = bearerChallenge({
     error: 'invalid_token',
     description: 'a "quoted\\" text\r\nSet-Cookie: x=y',

@@ -3,11 +3,14 @@ import * as assert from 'uvu/assert'
 import { OAuthError } from '../../src/errors.ts'
 import {
   checkCredentials,
+  describeDocument,
   describeRegistered,
   describeStatic,
   presentedCredentials,
   type StaticClient,
 } from '../../src/oauth/client.ts'
+import { JWT_BEARER } from '../../src/oauth/grant-types.ts'
+import { machineProfiles, machineSubject } from '../../src/oauth/machine.ts'
 import type { ClientAuthMethod } from '../../src/oauth/metadata.ts'
 import { parseParameters } from '../../src/oauth/parameters.ts'
 import { clientSecret, sealClientId } from '../../src/oauth/registration.ts'
@@ -57,7 +60,7 @@ test('each client authenticates the way it registered', () => {
   assert.is(authenticate(basicHeader(basic.id, basic.secret).replace('Basic', 'basic')), basic.id)
 })
 
-test('Basic credentials may be percent-encoded, as RFC 6749 §2.3.1 wants and some clients omit', () => {
+test('spec-T6: Basic credentials may be percent-encoded, as RFC 6749 §2.3.1 wants and some clients omit', () => {
   const encode = (text: string) => text.replace(/[._-]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
   assert.is(authenticate(basicHeader(encode(basic.id), encode(basic.secret))), basic.id)
 })
@@ -109,8 +112,17 @@ test('a client is known by what it registered, under this issuer only', () => {
 })
 
 const staticClients = new Map<string, StaticClient>([
-  ['cli', { redirect_uris: ['http://localhost/cb'], introspect: false }],
-  ['backend', { client_secret: 's3cret', client_name: 'Back end', redirect_uris: [], introspect: true }],
+  ['cli', { grant_types: ['authorization_code'], redirect_uris: ['http://localhost/cb'], introspect: false }],
+  [
+    'backend',
+    {
+      grant_types: ['client_credentials'],
+      client_secret: 's3cret',
+      client_name: 'Back end',
+      redirect_uris: [],
+      introspect: true,
+    },
+  ],
 ])
 const known = (id: string) => {
   const client = staticClients.get(id)
@@ -135,7 +147,7 @@ const authenticateKnown = (
   }
 }
 
-test('a client that the configuration knows: with its secret either way, without one not at all', () => {
+test('spec-C12: a client that the configuration knows: with its secret either way, without one not at all', () => {
   assert.is(authenticateKnown(undefined, { client_id: 'cli' }), 'cli')
   assert.is(authenticateKnown(basicHeader('backend', 's3cret')), 'backend')
   assert.is(authenticateKnown(undefined, { client_id: 'backend', client_secret: 's3cret' }), 'backend')
@@ -158,6 +170,43 @@ test('what the configuration says of a client is what the gateway knows of it', 
   const backend = known('backend')
   assert.equal([backend?.name, backend?.introspectsAll], ['Back end', true])
   assert.is(describeRegistered(open.id, ISSUER, sealer)?.introspectsAll, false, 'nobody registers that trust')
+})
+
+test('who may ask for which grant type, by how the gateway knows the client', () => {
+  assert.equal(known('cli')?.grantTypes, ['authorization_code', 'refresh_token'])
+  assert.equal(known('backend')?.grantTypes, ['client_credentials'], 'no refresh token without a sign-in')
+  assert.equal(describeRegistered(basic.id, ISSUER, sealer)?.grantTypes, [
+    'authorization_code',
+    'refresh_token',
+  ])
+  const document = { name: 'D', redirectUris: [] }
+  const url = 'https://d.example/client.json'
+  assert.equal(describeDocument(url, { ...document, authMethod: 'none', keys: undefined }).grantTypes, [
+    'authorization_code',
+    'refresh_token',
+  ])
+  assert.ok(
+    describeDocument(url, {
+      ...document,
+      authMethod: 'private_key_jwt',
+      keys: { inline: [] },
+    }).grantTypes.includes(JWT_BEARER),
+  )
+})
+
+test('a machine is what proves itself and may have tokens for itself', () => {
+  const machines = machineProfiles({
+    ...Object.fromEntries(staticClients),
+    open: { grant_types: ['client_credentials'], redirect_uris: [], introspect: false },
+    keyed: {
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      introspect: false,
+      jwks: { keys: [{}] },
+    },
+  })
+  assert.equal([...machines.keys()], ['clients/backend', 'clients/keyed'])
+  assert.is(machines.get(machineSubject('backend'))?.kind, 'client')
 })
 
 test.run()

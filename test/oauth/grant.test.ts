@@ -5,6 +5,7 @@ import {
   findAccessToken,
   findSpent,
   grantExpiresAtMs,
+  issueAccess,
   issueCode,
   judgeCode,
   judgeRefresh,
@@ -203,6 +204,23 @@ test('no transition changes the grant it is given', () => {
   rotated(spent, first.refresh, pair(), T0)
   assert.is(JSON.stringify(approved), before)
   assert.is(JSON.stringify(spent), spentBefore)
+})
+
+test('a grant without a sign-in is one access token, and ends with it', () => {
+  const token = presented('access')
+  const entitled = {
+    grantId,
+    subject: 'clients/batch' as Subject,
+    clientId: 'batch',
+    route: 'github',
+    scopes: ['mcp:github'],
+  }
+  const grant = issueAccess(entitled, token.hash, LIFETIMES, T0)
+  assert.is(findAccessToken(grant, token.hash, T0 + HOUR - 1)?.expiresAtMs, T0 + HOUR)
+  assert.is(findAccessToken(grant, token.hash, T0 + HOUR), undefined)
+  assert.is(grantExpiresAtMs(grant), T0 + HOUR)
+  assert.is(judgeCode(grant, code, { ...request, clientId: 'batch' }, T0), 'unknown', 'no code leads to it')
+  assert.is.not(judgeRefresh(grant, presented('refresh'), 'batch', T0), 'good', 'nor a refresh token')
 })
 
 test.run()

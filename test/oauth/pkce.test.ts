@@ -20,7 +20,7 @@ test('the example of RFC 7636 verifies', () => {
   assert.ok(isVerifierOf(CHALLENGE, VERIFIER))
 })
 
-test('no challenge, another method or another form is invalid_request', () => {
+test('spec-A2: no challenge, another method or another form is invalid_request', () => {
   const refused = {
     'no challenge': 'code_challenge_method=S256',
     'no method, which means plain': `code_challenge=${CHALLENGE}`,

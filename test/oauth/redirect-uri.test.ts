@@ -112,7 +112,7 @@ const notRegistrable: Readonly<Record<string, readonly string[]>> = {
   'reasonable length': [`https://a.example/${'x'.repeat(2048)}`],
 }
 
-test('what real clients register is taken as it is', () => {
+test('spec-A4: what real clients register is taken as it is', () => {
   for (const uri of registrable) assert.is(checkRegistrable(uri, SCHEMES), uri)
 })
 
@@ -145,12 +145,12 @@ test('what is not a string is refused', () => {
   }
 })
 
-test('a private-use scheme is good only while it is on the list', () => {
+test('spec-A4: a private-use scheme is good only while it is on the list', () => {
   assert.throws(() => checkRegistrable('cursor://x/cb', []), /nor a scheme this gateway allows/)
   assert.is(checkRegistrable('vscode://x/cb', ['vscode']), 'vscode://x/cb')
 })
 
-test('a scheme that a browser handles itself is never one, whatever the list says', () => {
+test('spec-A4: a scheme that a browser handles itself is never one, whatever the list says', () => {
   for (const uri of [
     'http://a.example/cb',
     'javascript:alert(1)',
@@ -173,7 +173,7 @@ const registered = [
   'cursor://x/cb',
 ]
 
-test('a request may use what was registered, and any port of an http loopback URI (RFC 8252 §7.3)', () => {
+test('spec-A3: a request may use what was registered, and any port of an http loopback URI (RFC 8252 §7.3)', () => {
   const good = [
     ...registered,
     'http://localhost/callback',

@@ -53,7 +53,7 @@ test('what a real client sends is understood; members that mean nothing here are
   })
 })
 
-test('defaults of RFC 7591 §2, and the nearest thing where a client asks for what is not served', () => {
+test('spec-C11: defaults of RFC 7591 §2, and the nearest thing where a client asks for what is not served', () => {
   assert.is(parse(uris).authMethod, 'client_secret_basic')
   assert.is(parse({ ...uris, token_endpoint_auth_method: null }).authMethod, 'client_secret_basic')
   assert.is(
@@ -71,7 +71,7 @@ test('defaults of RFC 7591 §2, and the nearest thing where a client asks for wh
   )
 })
 
-test('what cannot be registered is refused with the code of RFC 7591 §3.2.2', () => {
+test('spec-C11: what cannot be registered is refused with the code of RFC 7591 §3.2.2', () => {
   const refused: [string, unknown][] = [
     ['invalid_client_metadata', undefined],
     ['invalid_client_metadata', null],
@@ -114,7 +114,7 @@ test('spec-C8: a client_id is never URL-shaped', () => {
   assert.not.ok(URL.canParse(sealClientId(sealerOf(1), ISSUER, parse(uris))))
 })
 
-test('sec-R: a changed, cut or invented client_id opens to nothing', () => {
+test('sec-R10: a changed, cut or invented client_id opens to nothing', () => {
   const sealer = sealerOf(1)
   const clientId = sealClientId(sealer, ISSUER, parse(uris))
   for (let at = 0; at < clientId.length; at += 7) {
@@ -176,7 +176,7 @@ test('sec-S3: after a key rotation old registrations and their secrets stay good
   assert.not.ok(isClientSecret(sealerOf(2), clientId, secret))
 })
 
-test('the answer echoes what was registered, with a secret only for clients that use one', () => {
+test('spec-C9: the answer echoes what was registered, with a secret only for clients that use one', () => {
   const confidential = registrationResponse('dcr-1', parse({ ...uris, client_name: 'C' }), 's')
   assert.equal(confidential, {
     client_id: 'dcr-1',

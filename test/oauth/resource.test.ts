@@ -9,7 +9,7 @@ const test = suite('oauth/resource')
 const ISSUER = 'https://gw.example'
 const ROUTE = `${ISSUER}/github`
 
-test('what clients do to a URL does not make it another resource: trailing slash, case of scheme and host, port', () => {
+test('spec-D3, spec-A9: what clients do to a URL does not make it another resource: trailing slash, case of scheme and host, port', () => {
   for (const written of [ROUTE, `${ROUTE}/`, 'HTTPS://GW.example/github', 'https://gw.example:443/github']) {
     assert.ok(sameResource(written, ROUTE), written)
   }

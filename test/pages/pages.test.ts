@@ -25,7 +25,7 @@ const view: ConsentView = {
 }
 const consent = (change: Partial<ConsentView> = {}) => shown(consentPage({ ...view, ...change }))
 
-test('the consent page says who asks, where the answer goes, for which server and with which scopes', () => {
+test('spec-H2: the consent page says who asks, where the answer goes, for which server and with which scopes', () => {
   const page = consent()
   assert.is(page.title, 'Claude Code wants to use GitHub · MCP gateway')
   for (const part of [
@@ -106,6 +106,29 @@ test('without a name there is a word for it; without scopes and account the page
   assert.not.match(plain.text, /scopes|sign in there/)
 })
 
+test('what is connected upstream is named, and another account is a decision of its own', () => {
+  const upstream = { host: 'h', asksForAccount: true, scopes: [] }
+  const page = (account: { name: string | undefined; connectedAtMs: number | undefined } | undefined) =>
+    consent({ user: { kind: 'signed_in', name: 'alice' }, upstream: { ...upstream, account } })
+  const named = page({ name: 'octocat', connectedAtMs: 0 })
+  assert.match(named.text, 'h connected as octocat')
+  assert.not.match(named.text, 'asked to sign in')
+  const another = named.root.querySelector('button[value=relink]')
+  assert.is(another?.textContent, 'Allow with another upstream account')
+  assert.match(
+    page({ name: undefined, connectedAtMs: Date.UTC(2026, 6, 31) }).text,
+    'connected on 2026-07-31',
+  )
+  assert.match(page({ name: '\u200B', connectedAtMs: undefined }).text, /h connected$|h connected /)
+  assert.is(page(undefined).root.querySelector('button[value=relink]'), null)
+})
+
+test('scopes of a server that nobody signs in to are just scopes', () => {
+  const page = consent({ upstream: { host: 'h', asksForAccount: false, scopes: ['tools'] } })
+  assert.match(page.text, 'Scopes tools')
+  assert.not.match(page.text, 'Upstream scopes')
+})
+
 test('sec-R6: whatever others chose is text on every page', () => {
   const evil = '"><img src=x onerror=alert(1)><a href="javascript:x'
   const pages = [
@@ -113,7 +136,12 @@ test('sec-R6: whatever others chose is text on every page', () => {
       brand: evil,
       clientName: evil,
       route: { title: evil, resource: evil },
-      upstream: { host: evil, asksForAccount: true, scopes: [evil] },
+      upstream: {
+        host: evil,
+        asksForAccount: true,
+        scopes: [evil],
+        account: { name: evil, connectedAtMs: 0 },
+      },
       transaction: evil,
       csrf: evil,
       error: evil,

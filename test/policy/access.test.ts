@@ -2,11 +2,19 @@
 import * as assert from 'uvu/assert'
 import type { AccessConfig } from '../../src/config/types.ts'
 import { mayUse } from '../../src/policy/access.ts'
+import type { Profile } from '../../src/slots.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('policy/access')
-const alice = { name: 'alice', groups: ['staff', 'admins'] }
-const bob = { name: 'bob', groups: [] }
+const alice: Profile = {
+  kind: 'person',
+  name: 'alice',
+  groups: ['staff', 'admins'],
+  email: 'Alice@Example.com',
+  claims: { department: 'engineering', level: 3, contractor: false, roles: ['writer', 'reader'], team: null },
+}
+const bob: Profile = { kind: 'person', name: 'bob', groups: [], claims: {} }
+const machine: Profile = { kind: 'client', name: 'reports', groups: [], claims: {} }
 
 const decisions: [name: string, access: AccessConfig, alice: boolean, bob: boolean][] = [
   ['anyone', 'anyone', true, true],
@@ -41,5 +49,59 @@ for (const [name, access, forAlice, forBob] of decisions) {
     assert.is(mayUse(access, bob), forBob, 'bob')
   })
 }
+
+const attributes: [name: string, lists: NonNullable<Exclude<AccessConfig, 'anyone'>>, forAlice: boolean][] = [
+  ['an email domain, whatever the letter case', { email_domains: ['EXAMPLE.com'] }, true],
+  ['no domain above it', { email_domains: ['com'] }, false],
+  ['no domain that ends alike', { email_domains: ['ample.com'] }, false],
+  ['no domain below it', { email_domains: ['mail.example.com'] }, false],
+  ['no domain with the @', { email_domains: ['@example.com'] }, false],
+  ['a claim with that value', { claims: { department: 'engineering' } }, true],
+  ['a claim with one of the values', { claims: { department: ['sales', 'engineering'] } }, true],
+  ['a claim with another value', { claims: { department: 'sales' } }, false],
+  ['claims are case-sensitive', { claims: { department: 'Engineering' } }, false],
+  ['one of several claims is enough', { claims: { department: 'sales', level: 3 } }, true],
+  ['a number', { claims: { level: 3 } }, true],
+  ['a number as a variable writes it', { claims: { level: '3' } }, true],
+  ['false is a value', { claims: { contractor: false } }, true],
+  ['true is another one', { claims: { contractor: true } }, false],
+  ['one of a list of values', { claims: { roles: 'writer' } }, true],
+  ['none of a list of values', { claims: { roles: 'owner' } }, false],
+  ['null is no value', { claims: { team: 'null' } }, false],
+  ['a claim nobody has', { claims: { missing: 'undefined' } }, false],
+  ['what every object has is no claim', { claims: { constructor: 'Object' } }, false],
+]
+
+for (const [name, lists, isNamed] of attributes) {
+  test(`admits, and denies, by attribute: ${name}`, () => {
+    assert.is(mayUse(lists, alice), isNamed)
+    assert.is(mayUse(lists, bob), false, 'of bob nothing is known')
+    const deny = { users: [], groups: [], ...lists }
+    assert.is(mayUse({ deny }, alice), !isNamed)
+    assert.is(mayUse({ users: ['alice'], deny }, alice), !isNamed, 'deny wins')
+    assert.is(mayUse({ deny }, bob), true)
+  })
+}
+
+test('nobody is admitted by an address without an owner to speak of', () => {
+  const at = (email: string) => mayUse({ email_domains: ['example.com'] }, { ...bob, email })
+  assert.ok(at('bob@example.com'))
+  assert.not.ok(at('bob@example.com.evil.test'))
+  assert.not.ok(at('"@example.com"@evil.test'), 'what is behind the last @ counts')
+  assert.not.ok(at('bob@example.com '))
+})
+
+test('machine clients have a list of their own, and no name is taken for another kind', () => {
+  assert.is(mayUse('anyone', machine), true)
+  assert.is(mayUse({ deny: { users: [], groups: ['staff'] } }, machine), true, 'deny alone leaves the others')
+  assert.is(mayUse({ clients: ['reports'] }, machine), true)
+  assert.is(mayUse({ users: ['reports'] }, machine), false, 'a client id is no user')
+  assert.is(mayUse({ clients: ['alice'] }, alice), false, 'a user is no client')
+  assert.is(mayUse({ users: ['alice'] }, machine), false, 'a list of people admits no machine')
+  const deny = { users: [], groups: [], clients: ['reports'] }
+  assert.is(mayUse({ deny }, machine), false)
+  assert.is(mayUse({ clients: ['reports'], deny }, machine), false, 'deny wins')
+  assert.is(mayUse({ deny: { users: ['reports'], groups: [] } }, machine), true, 'no user is meant')
+})
 
 test.run()

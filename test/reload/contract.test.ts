@@ -3,11 +3,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type CryptoKey, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import * as assert from 'uvu/assert'
 import { serve } from '../durable/process.ts'
 import { basic, Client, callMcp, postForm, postJson, send } from '../security/client.ts'
 import { ATTACKER, allow, newBrowser, openConsent, VICTIM } from '../security/world.ts'
+import { SERVER } from '../support/discovery-upstream.ts'
+import { intercept } from '../support/intercept.ts'
 import { suite } from '../support/suite.ts'
+import { discoveredServer } from './discovered-server.ts'
+import { ISSUER_CASES } from './issuer-cases.ts'
 import { leaves } from './leaves.ts'
 import {
   type Doc,
@@ -20,6 +25,7 @@ import {
   startScene,
   statusWithHost,
 } from './scene.ts'
+import { UPSTREAM_AUTH_CASES } from './upstream-auth-cases.ts'
 
 const test = suite('reload/contract')
 
@@ -59,6 +65,14 @@ const admitted = (before: unknown, edit: (doc: Doc) => void): Case => ({
 /** The same edits for a server that is written in the route and for one with a name. */
 const serverOf = (doc: Doc) => doc.authorization_servers?.gh ?? doc.routes.github.auth.authorization_server
 
+function disconnecting(doc: Doc): void {
+  doc.routes.github.auth.disconnect = 'with_last_grant'
+}
+
+/** What the client does when its person removes the server. */
+const endGrant = async ({ url, client, tokens }: Scene) =>
+  (await postForm(`${url}/revoke`, { token: tokens.github.refresh, client_id: client.id })).status
+
 /** The parameters that the upstream is sent at the next sign-in; the sign-in is finished. */
 async function nextSignIn(
   scene: Scene,
@@ -71,6 +85,21 @@ async function nextSignIn(
     authorize: authorize.query,
     token: { body: token.body, authorization: token.headers.authorization },
   }
+}
+
+function signingByKey(doc: Doc): void {
+  const server = serverOf(doc)
+  delete server.client_secret
+  delete server.token_endpoint_auth_method
+  server.private_key = '${TLS_KEY}'
+}
+
+/** The header of the client assertion that the token endpoint was sent last. */
+async function lastAssertion(scene: Scene) {
+  await scene.signIn('github', ATTACKER).catch(() => undefined)
+  const { form } = scene.github.recorder.to('/login/oauth/access_token').at(-1) ?? {}
+  const assertion = form?.get('client_assertion')
+  return assertion ? decodeProtectedHeader(assertion) : undefined
 }
 
 const SERVER_CASES: Record<string, Case> = {
@@ -135,11 +164,128 @@ const SERVER_CASES: Record<string, Case> = {
       assert.match(sent?.headers.authorization ?? 'none', /^Basic /)
     },
   },
+  private_key: {
+    edit: signingByKey,
+    seen: async (scene) => assert.ok(await lastAssertion(scene)),
+  },
+  private_key_id: {
+    edit: (doc) => {
+      signingByKey(doc)
+      serverOf(doc).private_key_id = 'key-of-july'
+    },
+    seen: async (scene) => assert.is((await lastAssertion(scene))?.kid, 'key-of-july'),
+  },
+  registration: {
+    whole: (scene) =>
+      discoveredServer(scene, async ({ upstream, write, begin }) => {
+        upstream.knobs.documents[SERVER] = upstream.serverDocument({
+          client_id_metadata_document_supported: true,
+        })
+        const client_id_metadata_url = 'https://www.example.com/gateway.json'
+        await write({ client_id_metadata_url, registration: ['dynamic'] })
+        assert.match((await begin()).searchParams.get('client_id') ?? '', /^client-/)
+        await write({ client_id_metadata_url, registration: ['cimd'] })
+        assert.is((await begin()).searchParams.get('client_id'), client_id_metadata_url)
+        assert.is(await scene.call('github'), 401)
+      }),
+  },
+  client_id_metadata_url: {
+    whole: (scene) =>
+      discoveredServer(scene, async ({ upstream, write, begin }) => {
+        upstream.knobs.documents[SERVER] = upstream.serverDocument({
+          client_id_metadata_document_supported: true,
+        })
+        for (const name of ['one', 'two']) {
+          const client_id_metadata_url = `https://www.example.com/${name}.json`
+          await write({ client_id_metadata_url })
+          assert.is((await begin()).searchParams.get('client_id'), client_id_metadata_url)
+        }
+        assert.is(await scene.call('github'), 401)
+      }),
+  },
+  endpoint_hosts: {
+    whole: (scene) =>
+      discoveredServer(scene, async ({ upstream, write, begin }) => {
+        await write({})
+        await begin()
+        upstream.knobs.documents[SERVER] = upstream.serverDocument({
+          token_endpoint: 'https://moved.test/token',
+        })
+        assert.match(String(await begin().catch(String)), 'moved to another host')
+        await write({ endpoint_hosts: ['moved.test'] })
+        await begin()
+      }),
+  },
+  token_object: {
+    edit: (doc, { github }) => {
+      serverOf(doc).token_object = 'authed_user'
+      const body = JSON.stringify({
+        access_token: 'of the app',
+        authed_user: { access_token: 'of-a-person' },
+      })
+      github.knobs.tokenReply = { status: 200, type: 'application/json', body }
+    },
+    seen: async (scene) => {
+      const { access } = await scene.signIn('github', ATTACKER)
+      await callMcp(`${scene.url}/github`, access)
+      const sent = scene.github.recorder.to('/mcp/').map(({ headers }) => headers.authorization)
+      assert.is(sent.at(-1), 'Bearer of-a-person')
+    },
+  },
   authorization_parameters: {
     edit: (doc) => {
       serverOf(doc).authorization_parameters = { prompt: 'select_account' }
     },
     seen: async (scene) => assert.is((await nextSignIn(scene)).authorize.get('prompt'), 'select_account'),
+  },
+  revocation_endpoint: {
+    before: disconnecting,
+    edit: (doc, { github }) => {
+      serverOf(doc).revocation_endpoint = `${github.origin}/revoke`
+    },
+    seen: async (scene) => {
+      assert.is(await endGrant(scene), 200)
+      assert.is((await scene.github.recorder.arrival('/revoke')).form.get('token_type_hint'), 'access_token')
+    },
+  },
+  account_endpoint: {
+    edit: (doc, { github }) => {
+      serverOf(doc).account_endpoint = `${github.origin}/user`
+    },
+    seen: async (scene) => {
+      await nextSignIn(scene)
+      assert.match(String(scene.github.recorder.to('/user')[0]?.headers.authorization), /^Bearer gho_/)
+    },
+  },
+  account_claim: {
+    before: (doc) => {
+      const server = serverOf(doc)
+      server.account_endpoint = new URL('/user', server.token_endpoint).href
+    },
+    edit: (doc, { github }) => {
+      serverOf(doc).account_claim = 'handle'
+      intercept(github.server, (request, response) => {
+        if (request.url === '/user') response.end('{"login":"a login","handle":"a handle"}')
+        return request.url === '/user'
+      })
+    },
+    seen: async (scene) => {
+      const browser = newBrowser()
+      await scene.signIn('github', ATTACKER, browser)
+      assert.match((await scene.consent('github', browser)).text, 'connected as a handle')
+    },
+  },
+  relink_parameters: {
+    edit: (doc) => {
+      serverOf(doc).relink_parameters = { prompt: 'select_account' }
+    },
+    seen: async (scene) => {
+      const page = await scene.consent('github', scene.browser)
+      const button = 'Allow with another upstream account'
+      await scene.browser.submit(page.form(), {}, { button })
+      const { query } = scene.github.recorder.to('/login/oauth/authorize').at(-1) ?? {}
+      assert.is(query?.get('prompt'), 'select_account')
+    },
   },
   'callback: /upstream/callback': {
     edit: (doc) => {
@@ -153,7 +299,13 @@ const SERVER_CASES: Record<string, Case> = {
 const NAMED = Object.fromEntries(
   Object.entries(SERVER_CASES).map(([field, given]) => [
     `authorization_servers.*.${field}`,
-    { ...given, before: nameServer },
+    {
+      ...given,
+      before: (doc: Doc) => {
+        nameServer(doc)
+        given.before?.(doc)
+      },
+    },
   ]),
 )
 const INLINE = Object.fromEntries(
@@ -175,6 +327,16 @@ const withDefaults = (cases: Record<string, (target: Doc) => Case>): Record<stri
     ],
   ])
   return Object.fromEntries(both)
+}
+
+const withEmail = (doc: Doc) => {
+  doc.login.users.victim.email = 'victim@example.com'
+}
+const withClaim = (doc: Doc) => {
+  doc.login.users.victim.claims = { department: 'research' }
+}
+const withMachine = (doc: Doc) => {
+  doc.clients = { static: { reports: { client_secret: '${KEY}', grant_types: ['client_credentials'] } } }
 }
 
 const ROUTE_DEFAULTS = withDefaults({
@@ -201,6 +363,54 @@ const ROUTE_DEFAULTS = withDefaults({
     },
     shuts: ROUTES,
     seen: async (scene) => assert.is(await scene.call('open'), 403),
+  }),
+  'access.email_domains': (of) => ({
+    before: withEmail,
+    edit: (doc) => {
+      of(doc).access = { email_domains: ['other.example'] }
+    },
+    shuts: ROUTES,
+    seen: async (scene) => assert.is(await scene.call('open'), 403),
+  }),
+  'access.claims': (of) => ({
+    before: withClaim,
+    edit: (doc) => {
+      of(doc).access = { claims: { department: 'sales' } }
+    },
+    shuts: ROUTES,
+    seen: async (scene) => assert.is(await scene.call('open'), 403),
+  }),
+  'access.clients': (of) => ({
+    before: withMachine,
+    first: async (scene) => assert.is((await machineAnswer(scene)).status, 200),
+    edit: (doc) => {
+      of(doc).access = { users: ['victim'], clients: ['other'] }
+    },
+    seen: async (scene) => assert.is((await machineAnswer(scene)).status, 400),
+  }),
+  'access.deny.email_domains': (of) => ({
+    before: withEmail,
+    edit: (doc) => {
+      of(doc).access = { deny: { email_domains: ['example.com'] } }
+    },
+    shuts: ROUTES,
+    seen: async (scene) => assert.is(await scene.call('open'), 403),
+  }),
+  'access.deny.claims': (of) => ({
+    before: withClaim,
+    edit: (doc) => {
+      of(doc).access = { deny: { claims: { department: ['sales', 'research'] } } }
+    },
+    shuts: ROUTES,
+    seen: async (scene) => assert.is(await scene.call('open'), 403),
+  }),
+  'access.deny.clients': (of) => ({
+    before: withMachine,
+    first: async (scene) => assert.is((await machineAnswer(scene)).status, 200),
+    edit: (doc) => {
+      of(doc).access = { deny: { clients: ['reports'] } }
+    },
+    seen: async (scene) => assert.is((await machineAnswer(scene)).status, 400),
   }),
   'access.deny.users': (of) => ({
     edit: (doc) => {
@@ -267,6 +477,7 @@ const restart = (edit: (doc: Doc) => void, before?: (doc: Doc) => void): Case =>
 })
 
 const CASES: Record<string, Case> = {
+  ...UPSTREAM_AUTH_CASES,
   'version: 1': {
     whole: async (scene) => {
       const refused = await scene.edit((doc) => (doc.version = 2)).then(() => 'taken', String)
@@ -338,12 +549,8 @@ const CASES: Record<string, Case> = {
       )
     },
   },
-  // Nothing reads it yet; an edit of it must harm nobody.
-  'login.users.*.email': {
-    edit: (doc) => {
-      doc.login.users.victim.email = 'victim@example.com'
-    },
-  },
+  'login.users.*.email': admitted({ email_domains: ['example.com'] }, withEmail),
+  'login.users.*.claims': admitted({ claims: { department: 'research' } }, withClaim),
   'login.users.*.groups': admitted({ groups: ['admins'] }, (doc) => {
     doc.login.users.victim.groups = ['admins']
   }),
@@ -494,6 +701,37 @@ const CASES: Record<string, Case> = {
     first: async (scene) => assert.is(await clientAnswer(scene, SECRETS.KEY), 'invalid_grant'),
     seen: async (scene) => assert.is(await clientAnswer(scene, SECRETS.KEY), 'invalid_client'),
   },
+  'clients.static.*.grant_types': {
+    before: (doc) => {
+      doc.clients = { static: { reports: { client_secret: '${KEY}' } } }
+    },
+    edit: (doc) => {
+      doc.clients.static.reports.grant_types = ['authorization_code', 'client_credentials']
+    },
+    first: async (scene) => assert.is((await machineAnswer(scene)).body.error, 'unsupported_grant_type'),
+    seen: async (scene) => {
+      const { body } = await machineAnswer(scene)
+      const call = async () => (await callMcp(`${scene.url}/open`, String(body.access_token))).status
+      assert.is(await call(), 200)
+      await scene.edit((doc) => {
+        doc.clients.static.reports.grant_types = ['authorization_code']
+      })
+      assert.is(await call(), 401, 'and back: nobody vouches for the machine')
+    },
+  },
+  'clients.static.*.jwks.keys': {
+    before: (doc) => {
+      doc.clients = { static: { reports: { jwks: { keys: [OLD_KEY.jwk] } } } }
+    },
+    edit: (doc) => {
+      doc.clients.static.reports.jwks.keys = [NEW_KEY.jwk]
+    },
+    first: async (scene) => assert.is(await signedAnswer(scene, OLD_KEY), 'invalid_grant'),
+    seen: async (scene) => {
+      assert.is(await signedAnswer(scene, OLD_KEY), 'invalid_client')
+      assert.is(await signedAnswer(scene, NEW_KEY), 'invalid_grant')
+    },
+  },
   'clients.cimd.enabled': {
     edit: (doc) => {
       doc.clients = { cimd: { enabled: false } }
@@ -544,6 +782,7 @@ const CASES: Record<string, Case> = {
   ...NAMED,
   ...INLINE,
   ...ROUTE_DEFAULTS,
+  ...ISSUER_CASES,
   'routes.*.path': {
     edit: (doc) => {
       doc.routes.open.path = '/elsewhere'
@@ -669,6 +908,44 @@ const CASES: Record<string, Case> = {
       assert.match(asked?.query.get('scope') ?? '', 'read:org')
     },
   },
+  'routes.*.auth[authorization_code].disconnect': {
+    edit: disconnecting,
+    seen: async (scene) => {
+      assert.is(await endGrant(scene), 200)
+      await scene.gateway.logged('upstream disconnected')
+      await scene.signIn('github')
+      assert.is(scene.github.recorder.count('/login/oauth/authorize'), 2)
+    },
+  },
+  'routes.*.scopes.required': {
+    edit: (doc) => {
+      doc.routes.open.scopes = { required: ['tools'] }
+    },
+    shuts: ['open'],
+    seen: async (scene) => {
+      const refused = await callMcp(`${scene.url}/open`, scene.tokens.open.access)
+      assert.is(refused.status, 403)
+      assert.match(refused.headers.get('www-authenticate') ?? '', 'scope="mcp:open tools"')
+      const { access } = await scene.signIn('open')
+      assert.is((await callMcp(`${scene.url}/open`, access)).status, 200)
+    },
+  },
+  'routes.*.scopes.optional': {
+    edit: (doc) => {
+      doc.routes.github.scopes = { optional: ['gist'] }
+    },
+    first: async (scene) => assert.not.match(await scopesAsked(scene, 'gist'), 'gist'),
+    seen: async (scene) => assert.match(await scopesAsked(scene, 'gist'), 'gist'),
+  },
+  'routes.*.scopes.implies': {
+    before: (doc) => {
+      doc.routes.github.scopes = {}
+    },
+    edit: (doc) => {
+      doc.routes.github.scopes = { required: ['public_repo'], implies: { repo: ['public_repo'] } }
+    },
+    seen: async (scene) => assert.is((await refresh(scene, 'github')).status, 200, 'repo stands for it'),
+  },
   'routes.*.auth[authorization_code].resource': {
     edit: (doc) => {
       doc.routes.github.auth.resource = 'https://mcp.example.com/mcp'
@@ -711,6 +988,15 @@ const CASES: Record<string, Case> = {
       doc.store = { type: 'memory' }
     },
   ),
+  'egress.proxy': restart((doc) => {
+    doc.egress = { proxy: 'http://proxy.test:3128' }
+  }),
+  'egress.proxy_authorization': restart((doc) => {
+    doc.egress = { proxy_authorization: 'Basic ${STORE_KEY}' }
+  }),
+  'egress.direct': restart((doc) => {
+    doc.egress = { direct: ['inside.test'] }
+  }),
   'observability.log.format': restart((doc) => {
     doc.observability = { log: { format: 'json' } }
   }),
@@ -781,12 +1067,52 @@ async function clientAnswer({ url }: Scene, secret: string) {
   return (await postForm(`${url}/token`, form, { authorization: basic('reports', secret) })).body.error
 }
 
+const machineAnswer = (scene: Scene) =>
+  postForm(
+    `${scene.url}/token`,
+    { grant_type: 'client_credentials', ...resource(scene, 'open') },
+    { authorization: basic('reports', SECRETS.KEY) },
+  )
+
+interface OwnKey {
+  readonly jwk: object
+  readonly sign: CryptoKey
+}
+async function ownKey(): Promise<OwnKey> {
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  return { jwk: await exportJWK(publicKey), sign: privateKey }
+}
+const [OLD_KEY, NEW_KEY] = [await ownKey(), await ownKey()]
+
+async function signedAnswer({ url }: Scene, { sign }: OwnKey) {
+  const assertion = await new SignJWT({ jti: crypto.randomUUID() })
+    .setProtectedHeader({ alg: 'ES256' })
+    .setIssuer('reports')
+    .setSubject('reports')
+    .setAudience(url)
+    .setExpirationTime('1m')
+    .sign(sign)
+  const form = {
+    grant_type: 'refresh_token',
+    refresh_token: 'none',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: assertion,
+  }
+  return (await postForm(`${url}/token`, form)).body.error
+}
+
 /** A document where nothing is fetched from, and one where nobody listens. */
 const INSIDE = 'https://10.0.0.1/client.json'
 const CLOSED = 'http://127.0.0.1:1/client.json'
 
 async function documentPage(scene: Scene, clientId: string): Promise<string> {
   const page = await newBrowser().goto(scene.client.trip({ client_id: clientId }).url)
+  return page.text
+}
+
+/** What the consent page says the upstream will be asked for. */
+async function scopesAsked(scene: Scene, scope: string): Promise<string> {
+  const { page } = await openConsent(newBrowser(), scene.client, { ...resource(scene, 'github'), scope })
   return page.text
 }
 

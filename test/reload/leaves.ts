@@ -19,7 +19,7 @@ export function leaves(): readonly Leaf[] {
 
 function* leavesIn(path: string, raw: SchemaNode): Iterable<Leaf> {
   const node = walk.resolve(raw)
-  if (node['x-free']) return
+  if (node['x-free'] || isRepeated(path, node)) return
   const reload = node['x-reload']
   if (reload !== undefined || isLeaf(node)) {
     yield { path: path + wordOf(node), reload, description: node.description ?? '' }
@@ -30,6 +30,10 @@ function* leavesIn(path: string, raw: SchemaNode): Iterable<Leaf> {
   for (const branch of node.anyOf ?? []) yield* leavesIn(path + tagOf(walk.resolve(branch)), branch)
   if (node.additionalProperties) yield* leavesIn(`${path}.*`, node.additionalProperties)
 }
+
+/** A server that is written in a route is looked at where people sign in at it; other auth types take the same. */
+const isRepeated = (path: string, { title }: SchemaNode) =>
+  title === 'AuthorizationServerConfig' && /\[(client_credentials|token_exchange)\]/.test(path)
 
 const isLeaf = (node: SchemaNode) => !node.anyOf && !node.properties && !node.additionalProperties
 const tagOf = (branch: SchemaNode) => {

@@ -19,6 +19,7 @@ import { type Github, startGithub } from '../support/github.ts'
 import { startMcpServer, type TestMcpServer } from '../support/mcp-server.ts'
 import type { Page } from '../support/page.ts'
 import type { Person } from '../support/person.ts'
+import { CLIENT as SERVICE_CLIENT } from '../support/service-upstream.ts'
 import type { TestContext } from '../support/suite.ts'
 
 /** The file as an object: JSON is YAML. Each test writes into it freely. */
@@ -48,6 +49,8 @@ export interface Scene {
   call(route: RouteName, headers?: Record<string, string>): Promise<number>
   consent(route: RouteName, browser?: Browser): Promise<Page>
   signIn(route: RouteName, person?: Person, browser?: Browser): Promise<Tokens>
+  /** Runs when the test is over. */
+  readonly after: TestContext['after']
   /** Lets time pass for the gateway. */
   pass(ms: number): void
 }
@@ -75,6 +78,11 @@ export const SECRETS = {
   KEY: 'key-one',
   KEY_TWO: 'key-two',
   SECRET_TWO: 'secret-two',
+  SERVICE_SECRET: SERVICE_CLIENT.secret,
+  /** Nobody signed it: the test upstream takes any. */
+  ID_TOKEN: ['{"alg":"none"}', '{"sub":"robot"}', '']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.'),
   STORE_KEY: Buffer.alloc(32, 7).toString('base64url'),
 }
 
@@ -132,6 +140,7 @@ export async function startScene(
       (await openConsent(visitor, client, resource(route))).page,
     signIn: async (route, person = VICTIM, visitor = newBrowser()) =>
       (await obtainTokens({ client, browser: visitor, person, overrides: resource(route) })).tokens,
+    after,
     pass: (ms) => {
       passedMs += ms
     },

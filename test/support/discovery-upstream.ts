@@ -22,6 +22,14 @@ export interface DiscoveryKnobs {
   registration: Document
   /** The token endpoint answers `invalid_grant`, whatever it is asked. */
   refuses: boolean
+  /** False: there is nothing at /register. */
+  registers: boolean
+  /** Clients that the token endpoint does not know. */
+  forgets: (clientId: string) => boolean
+  /** `expires_in` of its tokens. */
+  lifetimeSeconds: number | undefined
+  /** The MCP server answers `initialize` to anybody, and wants a token from then on. */
+  greets: boolean
   /** Hang up on everybody. */
   isDown: boolean
 }
@@ -73,13 +81,22 @@ export async function startDiscoveryUpstream({
     error: undefined,
     registration: {},
     refuses: false,
+    registers: true,
+    forgets: () => false,
+    lifetimeSeconds: undefined,
+    greets: false,
     isDown: false,
   }
 
   const paths: Record<string, (request: IncomingMessage, response: ServerResponse) => unknown> = {
     '/mcp': serveMcp,
     '/register': (_request, response) =>
-      json(response, 201, { client_id: `client-${randomBytes(8).toString('hex')}`, ...knobs.registration }),
+      knobs.registers
+        ? json(response, 201, {
+            client_id: `client-${randomBytes(8).toString('hex')}`,
+            ...knobs.registration,
+          })
+        : response.writeHead(404).end(),
     '/authorize': authorize,
     '/token': redeem,
   }
@@ -97,8 +114,19 @@ export async function startDiscoveryUpstream({
     const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const issuer = tokens.get(token)
     if (issuer !== undefined) return endpoint.handle(request, response, issuer)
+    if (knobs.greets && request.headers['mcp-session-id'] === undefined) return greet(response)
     const parameters = Object.entries(knobs.challenge).map(([name, value]) => `${name}="${value}"`)
     return response.writeHead(401, { 'www-authenticate': `Bearer ${parameters.join(', ')}` }).end()
+  }
+
+  function greet(response: ServerResponse): unknown {
+    const result = {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      serverInfo: { name: 'u', version: '1' },
+    }
+    response.setHeader('mcp-session-id', 'greeted')
+    return json(response, 200, { jsonrpc: '2.0', id: 0, result })
   }
 
   function authorize(request: IncomingMessage, response: ServerResponse): unknown {
@@ -114,11 +142,20 @@ export async function startDiscoveryUpstream({
 
   async function redeem(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Read to its end, so that the recorder has it all.
-    await readForm(request)
+    const form = await readForm(request)
+    if (knobs.forgets(clientOf(request, form))) return json(response, 401, { error: 'invalid_client' })
+    // As strict as any: a made-up code is no code.
+    if (form.get('code')?.startsWith('made-up')) return json(response, 400, { error: 'invalid_grant' })
     if (knobs.refuses) return json(response, 400, { error: 'invalid_grant' })
     const token = `upstream-${randomBytes(16).toString('hex')}`
     tokens.set(token, origin)
-    json(response, 200, { access_token: token, token_type: 'Bearer', refresh_token: `r-${token}` })
+    const { lifetimeSeconds: expires_in } = knobs
+    json(response, 200, {
+      access_token: token,
+      token_type: 'Bearer',
+      refresh_token: `r-${token}`,
+      expires_in,
+    })
   }
 
   return {
@@ -137,4 +174,11 @@ export async function startDiscoveryUpstream({
 
 function json(response: ServerResponse, status: number, value: Document): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}
+
+/** As it authenticates, whatever the method. */
+export function clientOf({ headers }: Pick<IncomingMessage, 'headers'>, form: URLSearchParams): string {
+  const basic = headers.authorization?.replace(/^Basic /, '')
+  if (basic === undefined) return form.get('client_id') ?? ''
+  return decodeURIComponent(Buffer.from(basic, 'base64').toString().split(':')[0] ?? '')
 }

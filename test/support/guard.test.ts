@@ -176,6 +176,18 @@ test('b', ({ after }) => { after(() => console.log('first')); after(() => consol
   assert.match(output, /second\nfirst/)
 })
 
+test('where skips are forbidden, those whose reason was named in advance are still skips', async () => {
+  const text = `process.env.FORBID_SKIPS = '1'
+process.env.ALLOW_SKIPS = 'no python; no redis'
+test.skipUnless(false, 'no redis: start one')('a', () => {})
+test.skipUnless(false, 'no chromium')('b', () => {})
+test.skipUnless(false, '')('c', () => {})`
+  const { summary, output } = await run({ skips: `${ours}${body}${text}\ntest.run()\n` })
+  assert.is(summary, '0 passed, 2 failed, 1 skipped')
+  assert.match(output, /skipped: fixture: a \(no redis: start one\)/)
+  assert.match(output, /skipping is forbidden: no chromium/)
+})
+
 test('a summary is read only when it is whole', () => {
   assert.is(parseSummary('\n  Total:     3\n  Passed:    3\n'), undefined)
   const whole = '\n  Total:     3\n  Passed:    2\n  Skipped:   1\n  Duration:  1ms\n'

@@ -6,6 +6,8 @@ export interface Person {
   /** At the gateway's own login. */
   username?: string
   password?: string
+  /** Of their own at the upstream, for the page that asks for one. */
+  key?: string
   /** At the upstream: the demo AS takes any name, the GitHub look-alike too when it shows its page. */
   upstreamName?: string
   /** Deny at the first page whose URL begins with this; without it, everything is allowed. */
@@ -21,9 +23,10 @@ export interface SignIn {
 const MOST_PAGES = 8
 const YES = /allow|approve|authori[sz]e|continue|sign in|log in|connect|accept|yes/i
 const NO = /deny|cancel|reject|refuse|decline/i
-const FIELDS: [selector: string, key: 'username' | 'password' | 'upstreamName'][] = [
+const FIELDS: [selector: string, key: 'username' | 'password' | 'upstreamName' | 'key'][] = [
   ['input[name=username]', 'username'],
   ['input[type=password]', 'password'],
+  ['input[name=key]', 'key'],
   ['input[name=name]', 'upstreamName'],
   ['input[name=login]', 'upstreamName'],
 ]

@@ -37,7 +37,7 @@ const asked = {
   resource: 'https://mcp.example/mcp',
 }
 
-test('the authorization URL carries PKCE, state, scope and resource, and keeps the query of the endpoint', async () => {
+test('spec-U2, spec-U3: the authorization URL carries PKCE, state, scope and resource, and keeps the query of the endpoint', async () => {
   const url = new URL(await authorizationUrl(describe('https://as.example'), asked))
   assert.is(url.origin + url.pathname, 'https://as.example/authorize')
   assert.equal(Object.fromEntries(url.searchParams), {
@@ -53,7 +53,7 @@ test('the authorization URL carries PKCE, state, scope and resource, and keeps t
   })
 })
 
-test('without scopes none is asked for, without a resource none is named', async () => {
+test('spec-U3: without scopes none is asked for, without a resource none is named', async () => {
   const url = new URL(
     await authorizationUrl(describe('https://as.example'), { ...asked, scopes: [], resource: undefined }),
   )
@@ -131,6 +131,7 @@ test('the code is redeemed with verifier, redirect_uri and resource; what comes 
     obtainedAtMs: NOW,
     expiresAtMs: NOW + 60_000,
     scope: 'a b:c',
+    account: undefined,
   })
   const [request] = server.recorder.to('POST /token')
   assert.equal(Object.fromEntries(request?.form ?? []), {

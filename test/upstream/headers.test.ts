@@ -25,7 +25,7 @@ function sent(rawHeaders: string[], { forward = [], credentials = {}, fixed = {}
   return headers
 }
 
-test('MCP and tracing headers go through, whatever their case, with their values untouched', () => {
+test('spec-P2: MCP and tracing headers go through, whatever their case, with their values untouched', () => {
   const headers = [
     ['Accept', 'application/json, text/event-stream'],
     ['ACCEPT-LANGUAGE', 'de;q=0.9'],
@@ -46,7 +46,7 @@ test('MCP and tracing headers go through, whatever their case, with their values
   )
 })
 
-test('sec-P3: only what is listed goes through, never a credential, a framing or a hop-by-hop header', () => {
+test('sec-P3, spec-P1, spec-P9: only what is listed goes through, never a credential, a framing or a hop-by-hop header', () => {
   const names = [
     'authorization',
     'cookie',
@@ -149,7 +149,7 @@ test('a repeated list header keeps all its lines', () => {
   assert.equal(sent(['Accept', 'a/b', 'accept', 'c/d']), ['accept', 'a/b', 'accept', 'c/d'])
 })
 
-test('sec-P2 sec-P17: a header that says who or what may appear only once', () => {
+test('sec-P2, sec-P17: a header that says who or what may appear only once', () => {
   const twice = [
     'authorization',
     'host',
@@ -202,7 +202,7 @@ test('GET and subscriptions/listen may stay open, other requests are calls', () 
   assert.not.ok(isStreamRequest('DELETE', ['mcp-method', 'subscriptions/listen']))
 })
 
-test('sec-P9: an answer keeps its MCP headers and nothing that acts on the origin', () => {
+test('sec-P9, spec-P9: an answer keeps its MCP headers and nothing that acts on the origin', () => {
   const headers = responseHeaders({
     'content-type': 'application/json',
     'content-length': '2',
@@ -291,5 +291,20 @@ function thrown(work: () => void): unknown {
   }
   return undefined
 }
+
+test('what only the gateway says is withheld from clients, in any spelling, even what MCP lets pass', () => {
+  const withheld = new Set(['x-user', 'mcp-user'])
+  const raw = ['X-USER', 'boss', 'x_user', 'boss', 'Mcp-User', 'boss', 'Mcp-Method', 'tools/list']
+  const policy = { forward: ['X-User', 'x_user'], withheld }
+  assert.equal(requestHeaders(raw, policy, { headers: {} }, { 'x-user': 'ann' }), [
+    ...['mcp-method', 'tools/list'],
+    ...['accept-encoding', 'identity'],
+    ...['x-user', 'ann'],
+  ])
+  assert.equal(requestHeaders(raw, policy, { headers: {} }, {}), [
+    ...['mcp-method', 'tools/list'],
+    ...['accept-encoding', 'identity'],
+  ])
+})
 
 test.run()

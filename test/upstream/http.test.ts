@@ -509,6 +509,39 @@ test('sec-F5: what a stranger names has five seconds, unless the caller says oth
   assert.ok(tookMs >= 4_900 && tookMs < 10_000, `${tookMs} ms`)
 })
 
+test('a GET that breaks off before an answer is asked once more; a POST and a stranger’s URL are not', async (context) => {
+  let connections = 0
+  let failures = 1
+  const { port } = await startRaw(context, (socket) => {
+    connections += 1
+    if (failures-- > 0) socket.resetAndDestroy()
+    else socket.end('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood')
+  })
+  const url = `http://127.0.0.1:${port}/`
+  assert.is(String((await controlHttp(get(url))).body), 'good')
+  assert.is(connections, 2)
+
+  ;[connections, failures] = [0, 2]
+  await fails('unreachable', controlHttp(get(url)))
+  assert.is(connections, 2, 'once more, and not for ever')
+
+  ;[connections, failures] = [0, 1]
+  await fails('unreachable', controlHttp(get(url, { method: 'POST', body: 'grant_type=refresh_token' })))
+  assert.is(connections, 1)
+
+  let lookups = 0
+  const broken = createControlHttp({
+    lookup: (_hostname, _options, callback) => {
+      lookups += 1
+      callback(Object.assign(new Error('try again'), { code: 'EAI_AGAIN' }), [])
+    },
+  })
+  await fails('unreachable', broken(get('https://client.test/', { trust: 'foreign' })))
+  assert.is(lookups, 1)
+  await fails('unreachable', broken(get('https://as.test/', { trust: { derivedFrom: 'mcp.test' } })))
+  assert.is(lookups, 3)
+})
+
 const hasOpenssl = (() => {
   try {
     execFileSync('openssl', ['version'])

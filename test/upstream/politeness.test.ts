@@ -128,11 +128,14 @@ test('whoever waits for the same document shares its failure too, and the next o
   const polite = createPolite(controlHttp, () => 0)
   const asked = [polite(get(url)), polite(get(url))].map((answer) => answer.catch((error: unknown) => error))
   await until(1)
+  // A GET that breaks off is sent a second time.
   waiting[0]?.response.destroy()
+  await until(2)
+  waiting[1]?.response.destroy()
   for (const error of await Promise.all(asked)) assert.instance(error, UpstreamError)
   const again = polite(get(url))
-  await until(2)
-  waiting[1]?.response.end()
+  await until(3)
+  waiting[2]?.response.end()
   assert.is((await again).status, 200)
 })
 

@@ -20,12 +20,7 @@ const failed = (status: number, error: string): Expected => [status, { error }]
 
 const matrix: Readonly<Record<string, readonly Row[]>> = {
   'a token is a token, however it is written': [
-    [
-      'JSON',
-      200,
-      '{"access_token":"T","token_type":"Bearer"}',
-      [200, { access_token: 'T', token_type: 'Bearer' }],
-    ],
+    ['JSON', 200, '{"access_token":"T","token_type":"Bearer"}', bearer()],
     ['JSON with white space around it', 200, '\r\n {"access_token":"T"} \n', bearer()],
     ['JSON behind a byte order mark', 200, '\uFEFF{"access_token":"T"}', bearer()],
     ['form', 200, 'access_token=T&scope=repo%2Cgist&token_type=bearer', bearer({ scope: 'repo,gist' })],
@@ -39,6 +34,14 @@ const matrix: Readonly<Record<string, readonly Row[]>> = {
       200,
       '{"access_token":"T","refresh_token":"R","scope":"a b"}',
       bearer({ refresh_token: 'R', scope: 'a b' }),
+    ],
+    ['a token_type of its own', 200, '{"access_token":"T","token_type":"user"}', bearer()],
+    ['a token_type that says nothing', 200, '{"access_token":"T","token_type":"N_A"}', bearer()],
+    [
+      'a token bound to a key, for the library to refuse',
+      200,
+      '{"access_token":"T","token_type":"DPoP"}',
+      [200, { access_token: 'T', token_type: 'unsupported' }],
     ],
     ['an empty token_type', 200, '{"access_token":"T","token_type":""}', bearer()],
     ['token_type null', 200, '{"access_token":"T","token_type":null}', bearer()],
@@ -65,14 +68,12 @@ const matrix: Readonly<Record<string, readonly Row[]>> = {
       'GitHub: 200, JSON',
       200,
       '{"error":"bad_verification_code","error_description":"secret"}',
-      failed(400, 'bad_verification_code'),
+      failed(400, 'invalid_grant'),
     ],
-    [
-      'GitHub: 200, form',
-      200,
-      'error=bad_verification_code&error_description=x',
-      failed(400, 'bad_verification_code'),
-    ],
+    ['GitHub: 200, form', 200, 'error=bad_refresh_token&error_description=x', failed(400, 'invalid_grant')],
+    ['GitHub: its client', 200, 'error=incorrect_client_credentials', failed(400, 'invalid_client')],
+    ['Slack', 200, '{"ok":false,"error":"invalid_refresh_token"}', failed(400, 'invalid_grant')],
+    ['a name that objects have', 200, '{"error":"constructor"}', failed(400, 'constructor')],
     ['200 with an error and a token', 200, '{"error":"x","access_token":"T"}', failed(400, 'x')],
     ['as the RFC has it', 400, '{"error":"invalid_grant"}', failed(400, 'invalid_grant')],
     ['401', 401, '{"error":"invalid_client"}', failed(401, 'invalid_client')],
@@ -122,6 +123,26 @@ for (const [name, rows] of Object.entries(matrix)) {
     }
   })
 }
+
+test("a person's token beside the app's is the one that is taken, where the configuration says so", async () => {
+  const slack = (body: object, status = 200) =>
+    normaliseTokenAnswer({ status, headers: {}, body: Buffer.from(JSON.stringify(body)) }, 'authed_user')
+  const user = { id: 'U1', scope: 'search:read', access_token: 'xoxp', token_type: 'user', expires_in: 43200 }
+  const nested = await slack({ ok: true, access_token: 'xoxb', authed_user: user }).json()
+  assert.equal(nested, {
+    access_token: 'xoxp',
+    token_type: 'bearer',
+    scope: 'search:read',
+    expires_in: 43200,
+  })
+  const flat = await slack({ ok: true, access_token: 'xoxp', authed_user: { id: 'U1' } }).json()
+  assert.equal(flat, { access_token: 'xoxp', token_type: 'bearer' })
+  assert.equal(await slack({ access_token: 'xoxp' }).json(), { access_token: 'xoxp', token_type: 'bearer' })
+  const refused = slack({ ok: false, error: 'invalid_code', authed_user: user })
+  assert.equal([refused.status, await refused.json()], [400, { error: 'invalid_grant' }])
+  for (const odd of [null, 'text', ['access_token'], 7])
+    assert.is(slack({ authed_user: odd }).status, 502, JSON.stringify(odd))
+})
 
 test("a provider's own members do not get through", async () => {
   const body =

@@ -42,6 +42,10 @@ export function judge(example: Example, world: World): Judgement[] {
 function judgePerson(name: string, user: string, { routes, profile }: World): Judgement {
   const route = routes[name]
   if (!route) return { found: 404, access: undefined, because: `there is no route ${name}` }
+  if (route.token_issuer !== undefined) {
+    const because = `${name} takes tokens of ${route.token_issuer.name} only, not those of ${user} from here`
+    return { found: 401, access: undefined, because }
+  }
   const person = profile(user)
   // A token of somebody who left is like no token: endpoints/authenticate.ts.
   if (!person) return { found: 401, access: undefined, because: `login knows no user ${user}` }

@@ -1,7 +1,8 @@
 // Rules about `tests`: every sentence can be read, and says what is true of the configuration beside it.
+import { namedProfile, userProfile } from '../../policy/profile.ts'
 import { childPointer } from '../pointer.ts'
 import { isReserved } from '../rules/routes.ts'
-import { type Facts, type Rule, routesOf, type Violation } from '../rules/rule.ts'
+import { allKnown, type Facts, type Rule, routesOf, type Violation } from '../rules/rule.ts'
 import { didYouMean } from '../suggest.ts'
 import { type Judgement, judge, type World } from './judge.ts'
 import { type Example, readSentence, type Unreadable } from './sentence.ts'
@@ -44,9 +45,9 @@ function mistyped({ config }: Facts, said: Example, { found }: Judgement): strin
       said.path,
       Object.values(config.routes).map(({ path }) => path),
     )
-  return found === 401 && said.user !== undefined
-    ? didYouMean(said.user, Object.keys(config.login.users ?? {}))
-    : undefined
+  const users = Object.keys(config.login.users ?? {})
+  const isStranger = found === 401 && said.user !== undefined && !users.includes(said.user)
+  return isStranger ? didYouMean(said.user, users) : undefined
 }
 
 function suggestion(facts: Facts, { access }: Judgement): string {
@@ -78,30 +79,33 @@ function worldOf({ config, env }: Facts): World {
     profile(name) {
       if (users === undefined) {
         const exists = config.login.none === undefined && (only === undefined || only === name)
-        return exists ? { name, groups: [] } : undefined
+        return exists ? namedProfile(name) : undefined
       }
       const user = Object.hasOwn(users, name) ? users[name] : undefined
-      return user && { name, groups: user.groups }
+      return user && userProfile(name, user)
     },
   }
 }
 
 /** Whether all it depends on is written out. A `${…}` left alone decides nothing: serve judges it again. */
 function isDecided(facts: Facts, { user }: Example): boolean {
-  const groups = user === undefined ? undefined : facts.config.login.users?.[user]?.groups
   return (
-    isKnown(facts, childPointer(childPointer('/login/users', user ?? ''), 'groups'), groups) &&
+    allKnown(facts, childPointer('/login/users', user ?? ''), judgedOf(facts, user ?? '')) &&
     routesOf(facts).every(
       ({ pointer, route }) =>
-        facts.known(`${pointer}/path`) && isKnown(facts, `${pointer}/access`, route.access),
+        facts.known(`${pointer}/path`) && allKnown(facts, `${pointer}/access`, route.access),
     )
   )
 }
 
-function isKnown(facts: Facts, pointer: string, value: unknown): boolean {
-  if (!facts.known(pointer)) return false
-  if (typeof value !== 'object' || value === null) return true
-  return Object.entries(value).every(([key, inner]) => isKnown(facts, childPointer(pointer, key), inner))
+/** What `access` looks at: an address that only a variable knows matters where somebody asks for addresses. */
+function judgedOf({ config: { login, routes } }: Facts, user: string): object {
+  const { groups, email, claims } = login.users?.[user] ?? {}
+  const lists = Object.values(routes).flatMap(({ access }) =>
+    access === 'anyone' ? [] : [access, access.deny ?? {}],
+  )
+  const isAsked = (list: 'email_domains' | 'claims') => lists.some((one) => one[list] !== undefined)
+  return { groups, ...(isAsked('email_domains') && { email }), ...(isAsked('claims') && { claims }) }
 }
 
 export const exampleRules = [readable, failed]

@@ -4,7 +4,7 @@ import { requestChain } from '../../chain.ts'
 import { harmless } from '../plan/show.ts'
 import type { Side } from '../plan/side.ts'
 import { publicUrl } from '../plan/upstream-identity.ts'
-import { dottedPath, isWithin } from '../pointer.ts'
+import { childPointer, dottedPath, isWithin } from '../pointer.ts'
 
 /** `built in`: nothing in a file decides it. */
 export type Origin = ReturnType<Side['origin']>
@@ -37,20 +37,41 @@ export function explainRoute(side: Side, name: string): ExplainedRoute | undefin
   if (route === undefined) return undefined
   const url = publicUrl(side.config) + route.path
   const base = `/routes/${name}`
-  const steps = requestChain(name, route, url).map((step): ExplainedStep => {
-    const settings = pointersOf(step.pointer, side, base).flatMap((pointer) => settingsIn(side, pointer))
-    const origin = step.pointer === '/tokens' ? 'built in' : side.origin(step.pointer)
-    return { name: step.name, detail: harmless(step.detail), origin, ...lineOf(side, step.pointer), settings }
-  })
+  const steps = requestChain(name, route, url, side.config.authorization_servers).map(
+    (step): ExplainedStep => {
+      const settings = pointersOf(step.pointer, side, base).flatMap((pointer) => settingsIn(side, pointer))
+      const origin = step.pointer === '/tokens' ? 'built in' : side.origin(step.pointer)
+      return {
+        name: step.name,
+        detail: harmless(step.detail),
+        origin,
+        ...lineOf(side, step.pointer),
+        settings,
+      }
+    },
+  )
   return { route: name, path: route.path, url, ...lineOf(side, base), steps }
 }
 
 /** What a step reads besides the place that it is named after. */
 function pointersOf(pointer: string, side: Side, base: string): string[] {
+  if (pointer === '/tokens') return [pointer, ...withoutSignIn(side)]
   if (pointer === `${base}/upstream`) return [pointer, `${base}/timeouts`, `${base}/limits`]
-  const server = side.leaves.get(`${base}/auth/authorization_server`)
-  if (pointer !== `${base}/auth` || server === undefined) return [pointer]
-  return [pointer, `/authorization_servers/${server.shown}`]
+  const issuer = side.leaves.get(`${base}/token_issuer/name`)
+  if (pointer === `${base}/token_issuer` && issuer !== undefined)
+    return [pointer, childPointer('/trusted_issuers', issuer.shown)]
+  if (pointer !== `${base}/auth`) return [pointer]
+  const servers = ['authorization_server', 'identity_provider'].flatMap(
+    (name) => side.leaves.get(`${base}/auth/${name}`)?.shown ?? [],
+  )
+  return [pointer, ...servers.map((name) => `/authorization_servers/${name}`)]
+}
+
+/** Who may come by a token although no person signs in. */
+function withoutSignIn({ config }: Side): string[] {
+  return Object.entries(config.clients.static)
+    .filter(([, { grant_types: types }]) => types.some((type) => type !== 'authorization_code'))
+    .map(([id]) => `${childPointer('/clients/static', id)}/grant_types`)
 }
 
 function settingsIn(side: Side, pointer: string): Setting[] {

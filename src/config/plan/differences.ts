@@ -23,6 +23,7 @@ const REMOVED: Readonly<Record<string, ReloadClass>> = {
   '/login': 'relogin',
   '/login/users': 'relogin',
   '/clients/static': 'relogin',
+  '/trusted_issuers': 'relogin',
 }
 
 export function differences(before: Side | undefined, after: Side): Difference[] {

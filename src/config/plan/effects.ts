@@ -1,5 +1,7 @@
 // What an edit does to each route's sessions: kept, reconnected, or asked to sign in again. Pure.
 import { mayUse } from '../../policy/access.ts'
+import { namedProfile, userProfile } from '../../policy/profile.ts'
+import type { Profile } from '../../slots.ts'
 import { parsePointer } from '../pointer.ts'
 import type { Config, RouteConfig } from '../types.ts'
 import { type Difference, routeOf } from './differences.ts'
@@ -37,7 +39,9 @@ export function createJudge(before: Config | undefined, after: Config, all: read
     if (!was) return 'added'
     if (moved) return 'relogin'
     if (signsInAgain.get(route)) return 'reauthorize'
-    const own = all.filter(({ pointer }) => routeOf(pointer) === route)
+    const issuer = after.routes[route]?.token_issuer
+    const own = all.filter(({ pointer }) => routeOf(pointer) === route || isOfIssuer(pointer, issuer?.name))
+    if (own.some((one) => reload(one) === 'relogin')) return 'relogin'
     return own.some((one) => reload(one) === 'reconnect') ? 'reconnect' : 'kept'
   }
 
@@ -53,6 +57,11 @@ export function createJudge(before: Config | undefined, after: Config, all: read
       }
     },
   }
+}
+
+function isOfIssuer(pointer: string, issuer: string | undefined): boolean {
+  const [section, name] = parsePointer(pointer)
+  return section === 'trusted_issuers' && name === issuer
 }
 
 const isUpstream = (pointer: string) => pointer.endsWith('/upstream/url')
@@ -71,12 +80,17 @@ function accessChanges(before: Config | undefined, after: Config, route: string)
   const [was, is] = [before?.routes[route], after.routes[route]]
   const names = Object.keys(after.login.users ?? {}).filter((name) => userOf(before, name))
   const may = (config: Config | undefined, entry: RouteConfig, name: string) =>
-    mayUse(entry.access, { name, groups: userOf(config, name)?.groups ?? [] })
+    entry.token_issuer === undefined && mayUse(entry.access, profileIn(config, name))
   if (was === undefined || is === undefined) return { gains: [], loses: [] }
   return {
     gains: names.filter((name) => !may(before, was, name) && may(after, is, name)),
     loses: names.filter((name) => may(before, was, name) && !may(after, is, name)),
   }
+}
+
+function profileIn(config: Config | undefined, name: string): Profile {
+  const user = userOf(config, name)
+  return user === undefined ? namedProfile(name) : userProfile(name, user)
 }
 
 function userOf(config: Config | undefined, name: string) {

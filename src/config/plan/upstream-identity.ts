@@ -1,7 +1,7 @@
 // What a person's link to an upstream hangs on, as far as the text of a configuration tells. Pure.
 import { upstreamServers } from '../../auth/servers.ts'
-import { parseScope } from '../../oauth/scope.ts'
-import type { AuthorizationServerConfig, Config, RouteConfig } from '../types.ts'
+import { parseScope, union } from '../../oauth/scope.ts'
+import type { AuthorizationServerConfig, Config, RouteConfig, UserApiKeyAuth } from '../types.ts'
 import { harmless } from './show.ts'
 
 /** How a route that signs people in upstream does so. */
@@ -25,6 +25,7 @@ export function publicUrl({ server: { public_url, port, tls } }: Config): string
 /** Undefined: nobody signs in for this route. */
 export function upstreamSignIn(config: Config, name: string): UpstreamSignIn | undefined {
   const route = Object.hasOwn(config.routes, name) ? config.routes[name] : undefined
+  if (route?.auth.type === 'user_api_key') return keySignIn(route.auth, route.upstream.url)
   if (route?.auth.type !== 'authorization_code') return undefined
   const { authorization_server: reference, scope, resource } = route.auth
   const { entry, redirectUri } = upstreamServers(config.authorization_servers, publicUrl(config))(
@@ -35,17 +36,31 @@ export function upstreamSignIn(config: Config, name: string): UpstreamSignIn | u
     entry?.issuer ?? entry?.authorization_endpoint,
     entry?.token_endpoint,
     // A client that the gateway registers is another one at another redirect URI.
-    entry?.client_id ?? redirectUri,
+    entry?.client_id ?? [redirectUri, entry?.client_id_metadata_url, entry?.registration],
     resource ?? route.upstream.url,
     originOf(route.upstream.url),
   ]
   return {
     identity: JSON.stringify(identity),
-    scopes: parseScope(scope),
+    scopes: union(parseScope(scope), route.scopes.required),
     redirectUri,
     byHand: entry?.client_id !== undefined,
     client: entry?.client_id ?? '',
     server: typeof reference === 'string' ? reference : harmless(serverName(entry, route)),
+  }
+}
+
+/** Screen 2 is a page of ours: nothing is registered anywhere, and a key is bound to the address it was pasted for. */
+function keySignIn({ type, in: place, name }: UserApiKeyAuth, upstream: string): UpstreamSignIn {
+  const url = URL.parse(upstream)
+  const address = url === null ? upstream : url.origin + url.pathname
+  return {
+    identity: JSON.stringify([type, address, place, place === 'header' ? name.toLowerCase() : name]),
+    scopes: [],
+    redirectUri: '',
+    byHand: false,
+    client: '',
+    server: originOf(upstream),
   }
 }
 

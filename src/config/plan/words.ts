@@ -30,9 +30,7 @@ const EFFECTS: Readonly<Record<RouteEffect['effect'], Words>> = {
       ? `people sign in at ${server} again`
       : `${people(numbers, numbers.subjects)} at ${server} again`,
   relogin: (numbers) =>
-    numbers === undefined
-      ? 'clients sign in again'
-      : `${people(numbers, numbers.subjects)} at the gateway again`,
+    numbers === undefined ? 'clients sign in again' : `${people(numbers, numbers.subjects)} again`,
 }
 
 function people(numbers: RouteNumbers, number: number): string {

@@ -27,6 +27,10 @@ interface Chosen {
 
 /** Where a server is. Two halves from two places would send one server's codes to another. */
 const LOCATION = ['issuer', 'authorization_endpoint', 'token_endpoint']
+/** They get that server's tokens: those of another one, such as an enterprise's own, are none of the provider's business. */
+const COMPANIONS = ['revocation_endpoint', 'account_endpoint', 'account_claim']
+/** Maps whose entries are filled in one by one. */
+const PARAMETERS = ['authorization_parameters', 'relink_parameters']
 
 export function applyPresets(tree: Tree): Applied {
   const walk: Walk = { sources: new Map(), findings: [] }
@@ -45,26 +49,44 @@ export function applyPresets(tree: Tree): Applied {
 }
 
 function fillAuth(auth: Tree, pointer: string, named: ReadonlyMap<string, Chosen>, walk: Walk): Tree {
+  const provider = childValue(auth, 'identity_provider')
+  const at = childPointer(pointer, 'identity_provider')
+  const chosen = isTree(provider) ? choose(provider, at, walk) : undefined
+  const whole =
+    chosen && isTree(provider) ? { ...auth, identity_provider: fillServer(provider, chosen, walk) } : auth
+  return fillOwnServer(whole, pointer, named, walk)
+}
+
+function fillOwnServer(auth: Tree, pointer: string, named: ReadonlyMap<string, Chosen>, walk: Walk): Tree {
   const server = auth.authorization_server
   const at = childPointer(pointer, 'authorization_server')
   const chosen = isTree(server) ? choose(server, at, walk) : named.get(String(server))
   if (!chosen) return auth
-  const filled = fill(auth, chosen.preset.auth ?? {}, pointer, chosen, walk)
+  const { scope, ...habits } = chosen.preset.auth ?? {}
+  // What a person is asked for is not what the gateway may have in its own name.
+  const offered = scope === undefined || auth.type !== 'authorization_code' ? habits : { scope, ...habits }
+  const filled = fill(auth, offered, pointer, chosen, walk)
   return isTree(server) ? { ...filled, authorization_server: fillServer(server, chosen, walk) } : filled
 }
 
 function fillServer(server: Tree, chosen: Chosen, walk: Walk): Tree {
-  const { authorization_parameters: parameters, ...known } = chosen.preset.authorization_server ?? {}
+  const known = chosen.preset.authorization_server ?? {}
   const located = LOCATION.some((name) => Object.hasOwn(server, name))
-  const isClient = Object.hasOwn(server, 'client_id')
+  // A key of its own says how the client authenticates.
+  const isClient = Object.hasOwn(server, 'client_id') && !Object.hasOwn(server, 'private_key')
+  const elsewhere = [...LOCATION, ...COMPANIONS]
   const offered = Object.entries(known).filter(([name]) =>
-    name === 'token_endpoint_auth_method' ? isClient : !(located && LOCATION.includes(name)),
+    name === 'token_endpoint_auth_method'
+      ? isClient
+      : !PARAMETERS.includes(name) && !(located && elsewhere.includes(name)),
   )
   const filled = fill(server, Object.fromEntries(offered), chosen.pointer, chosen, walk)
-  const own = childValue(server, 'authorization_parameters')
-  if (!isTree(parameters) || !(own === undefined || isTree(own))) return filled
-  const at = childPointer(chosen.pointer, 'authorization_parameters')
-  return { ...filled, authorization_parameters: fill(own ?? {}, parameters, at, chosen, walk) }
+  const maps = PARAMETERS.flatMap((name) => {
+    const [parameters, own] = [known[name], childValue(server, name)]
+    if (!isTree(parameters) || !(own === undefined || isTree(own))) return []
+    return [[name, fill(own ?? {}, parameters, childPointer(chosen.pointer, name), chosen, walk)]]
+  })
+  return { ...filled, ...Object.fromEntries(maps) }
 }
 
 /** What still holds a placeholder is left out: that its parameter is missing was already said. */

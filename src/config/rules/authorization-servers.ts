@@ -3,7 +3,14 @@
 import { childPointer } from '../pointer.ts'
 import { replaceBy } from '../scalar.ts'
 import { didYouMean, onlyClosest } from '../suggest.ts'
-import { authorizationCodeRoutes, type Facts, isPlainHttp, type Rule, serversOf } from './rule.ts'
+import {
+  authorizationCodeRoutes,
+  type Facts,
+  isPlainHttp,
+  type Rule,
+  serverReferences,
+  serversOf,
+} from './rule.ts'
 
 const unknownServer: Rule = {
   id: 'reference/authorization-server',
@@ -11,8 +18,7 @@ const unknownServer: Rule = {
   *check(facts) {
     const names = facts.names('/authorization_servers')
     const known = new Set(names)
-    for (const { pointer, auth } of authorizationCodeRoutes(facts)) {
-      const name = auth.authorization_server
+    for (const { pointer, reference: name } of serverReferences(facts)) {
       if (typeof name !== 'string' || known.has(name)) continue
       const hint = didYouMean(name, names) ?? 'Add it under authorization_servers.'
       const message = `there is no authorization server "${name}"`
@@ -26,7 +32,7 @@ const unusedServer: Rule = {
   severity: 'warning',
   needs: ['/routes'],
   *check(facts) {
-    const used = new Set(authorizationCodeRoutes(facts).map(({ auth }) => auth.authorization_server))
+    const used = new Set(serverReferences(facts).map(({ reference }) => reference))
     for (const name of Object.keys(facts.config.authorization_servers)) {
       if (used.has(name)) continue
       const hint = 'Refer to it in a route or remove it.'
@@ -58,7 +64,8 @@ const callbackClash: Rule = {
 function callbacksOf(
   facts: Facts,
 ): { readonly id: string; readonly pointer: string; readonly callback: string | undefined }[] {
-  const written = serversOf(facts).map(({ id, pointer, server }) => ({
+  const mine = serversOf(facts).filter(({ signsPeopleIn }) => signsPeopleIn)
+  const written = mine.map(({ id, pointer, server }) => ({
     id,
     pointer,
     callback: server.callback,
@@ -71,54 +78,43 @@ function callbacksOf(
 
 const LOCATION = ['issuer', 'authorization_endpoint', 'token_endpoint']
 
-/** Endpoints come as a pair and with a client; without them an issuer is needed to look them up at. */
+/** Where only tokens are fetched, no browser is sent anywhere. */
+const FOR_TOKENS = ['token_endpoint', 'client_id']
+const FOR_PEOPLE = ['authorization_endpoint', ...FOR_TOKENS]
+
+/**
+ * Endpoints come as a pair and with a client; without them an issuer is needed to look them up at. Only where one route
+ * spells the server out may its upstream be asked instead: a callback belongs to one server.
+ */
 const incomplete: Rule = {
   id: 'authorization-server/incomplete',
   severity: 'error',
   *check(facts) {
-    for (const { pointer } of serversOf(facts)) {
+    for (const { pointer, signsPeopleIn } of serversOf(facts)) {
       // As written: what the schema refused is a mistake of its own, not an absence.
       const written = new Set(facts.names(pointer))
-      if (written.has('preset') && !LOCATION.some((name) => written.has(name))) continue
-      const complete = ['authorization_endpoint', 'token_endpoint', 'client_id'].every((name) =>
-        written.has(name),
-      )
-      const lookedUp =
+      const isLocated = LOCATION.some((name) => written.has(name))
+      if (written.has('preset') && !isLocated) continue
+      const needed = signsPeopleIn ? FOR_PEOPLE : FOR_TOKENS
+      const isComplete = needed.every((name) => written.has(name))
+      const isLookedUp =
         written.has('issuer') && !written.has('authorization_endpoint') && !written.has('token_endpoint')
-      if (!complete && !lookedUp) {
+      const isAsked = !isLocated && /^\/routes\/.*\/authorization_server$/.test(pointer)
+      if (!isComplete && !isLookedUp && !isAsked) {
         const message = 'it cannot be reached like this'
-        const hint = 'Write issuer, or authorization_endpoint, token_endpoint and client_id.'
+        const hint = `Write issuer, or ${needed.slice(0, -1).join(', ')} and client_id.`
         yield { pointer, at: 'key', message, hint }
-      } else if (!written.has('client_id') && written.has('client_secret')) {
-        yield {
-          pointer: `${pointer}/client_secret`,
-          message: 'a client_secret belongs to a client_id',
-          hint: 'Add client_id.',
-        }
+      } else if (written.has('client_secret') && (isAsked || !written.has('client_id'))) {
+        yield { pointer: `${pointer}/client_secret`, ...strayedSecret(isAsked) }
       }
     }
   },
 }
 
-const secretAndMethod: Rule = {
-  id: 'authorization-server/client-authentication',
-  severity: 'error',
-  *check(facts) {
-    for (const { pointer, server } of serversOf(facts)) {
-      const { client_secret: secret, token_endpoint_auth_method: method } = server
-      const at = `${pointer}/token_endpoint_auth_method`
-      if (method === 'none' && secret !== undefined) {
-        yield { pointer: at, message: 'none never sends the client_secret', hint: 'Remove one of the two.' }
-      }
-      if (method !== undefined && method !== 'none' && secret === undefined) {
-        yield {
-          pointer: at,
-          message: `${method} needs a client_secret`,
-          hint: 'Add client_secret, or write none.',
-        }
-      }
-    }
-  },
+function strayedSecret(isAsked: boolean) {
+  return isAsked
+    ? { message: 'it would be sent to whatever server the upstream names', hint: 'Write issuer.' }
+    : { message: 'a client_secret belongs to a client_id', hint: 'Add client_id.' }
 }
 
 /** What the gateway itself puts into the authorization request. */
@@ -142,10 +138,12 @@ const authorizationParameters: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
-      for (const name of Object.keys(server.authorization_parameters)) {
-        if (!RESERVED_PARAMETERS.includes(name)) continue
-        const at = `${pointer}/authorization_parameters/${name}`
-        yield { pointer: at, at: 'key', message: `${name} is set by the gateway`, hint: 'Remove it.' }
+      for (const map of ['authorization_parameters', 'relink_parameters'] as const) {
+        for (const name of Object.keys(server[map])) {
+          if (!RESERVED_PARAMETERS.includes(name)) continue
+          const at = `${pointer}/${map}/${name}`
+          yield { pointer: at, at: 'key', message: `${name} is set by the gateway`, hint: 'Remove it.' }
+        }
       }
     }
   },
@@ -163,7 +161,8 @@ const issuerShape: Rule = {
   },
 }
 
-function issuerMistake(issuer: string) {
+/** The same for every issuer, whichever side of the gateway it is on. */
+export function issuerMistake(issuer: string) {
   if (issuer.includes('?'))
     return { message: 'an issuer has no query (RFC 8414 §2)', hint: 'Remove the ? and the rest.' }
   // Whoever sits on the way could name endpoints of their own.
@@ -172,12 +171,37 @@ function issuerMistake(issuer: string) {
     : undefined
 }
 
+const ENDPOINTS = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'revocation_endpoint',
+  'account_endpoint',
+] as const
+
+/** A link's tokens go nowhere that the link is not bound to (design §6.5), not even to be revoked. Looked-up servers are held to it when they are used. */
+const revocationElsewhere: Rule = {
+  id: 'authorization-server/revocation',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, server } of serversOf(facts)) {
+      const at = `${pointer}/revocation_endpoint`
+      const { revocation_endpoint: revocation, token_endpoint: token } = server
+      if (revocation === undefined || token === undefined) continue
+      if (!facts.known(at) || !facts.known(`${pointer}/token_endpoint`)) continue
+      const { origin } = new URL(token)
+      if (new URL(revocation).origin === origin) continue
+      const message = 'tokens would be sent to another place than where they come from'
+      yield { pointer: at, message, hint: `Use an address of ${origin}, as the token_endpoint does.` }
+    }
+  },
+}
+
 const plainEndpoints: Rule = {
   id: 'authorization-server/plain-http',
   severity: 'warning',
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
-      for (const name of ['authorization_endpoint', 'token_endpoint'] as const) {
+      for (const name of ENDPOINTS) {
         const at = `${pointer}/${name}`
         const url = server[name]
         if (url === undefined || !facts.known(at) || !isPlainHttp(url)) continue
@@ -192,8 +216,8 @@ export const authorizationServerRules = [
   unusedServer,
   callbackClash,
   incomplete,
-  secretAndMethod,
   authorizationParameters,
   issuerShape,
+  revocationElsewhere,
   plainEndpoints,
 ]

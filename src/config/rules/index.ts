@@ -2,21 +2,29 @@
 import { exampleRules } from '../examples/rules.ts'
 import { isWithin } from '../pointer.ts'
 import type { Finding } from '../problem.ts'
+import { accessRules } from './access.ts'
 import { authorizationServerRules } from './authorization-servers.ts'
+import { clientIdentityRules } from './client-identity.ts'
 import { clientRules } from './clients.ts'
 import { lifetimeRules } from './lifetimes.ts'
 import { presetRules } from './presets.ts'
 import { routeRules } from './routes.ts'
 import type { Facts, Rule, Violation } from './rule.ts'
 import { serverRules } from './server.ts'
+import { trustedIssuerRules } from './trusted-issuers.ts'
 import { upstreamRules } from './upstream.ts'
+import { upstreamAuthRules } from './upstream-auth.ts'
 
 export const rules: readonly Rule[] = [
   ...serverRules,
+  ...accessRules,
   ...routeRules,
+  ...trustedIssuerRules,
   ...authorizationServerRules,
+  ...clientIdentityRules,
   ...presetRules,
   ...upstreamRules,
+  ...upstreamAuthRules,
   ...clientRules,
   ...lifetimeRules,
   ...exampleRules,

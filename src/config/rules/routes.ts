@@ -84,6 +84,25 @@ export function isReserved(path: string): boolean {
   return path === '/' || RESERVED.has(first)
 }
 
+/** `mcp:` names routes, and whether a client wants to stay signed in is its own affair (spec-D4). */
+const scopeNames: Rule = {
+  id: 'route/scope',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      for (const list of ['required', 'optional'] as const) {
+        for (const [index, scope] of route.scopes[list].entries()) {
+          const at = `${pointer}/scopes/${list}/${index}`
+          if (scope.startsWith('mcp:'))
+            yield { pointer: at, message: 'mcp: is how the gateway names its routes', hint: 'Remove it.' }
+          if (scope === 'offline_access' && list === 'required')
+            yield { pointer: at, message: 'no call needs offline_access', hint: 'Write it into auth.scope.' }
+        }
+      }
+    }
+  },
+}
+
 /** Schemes that a browser or operating system resolves by itself: a code sent there reaches more than one app. */
 const PUBLIC_SCHEMES = [
   'http',
@@ -116,4 +135,4 @@ const redirectSchemes: Rule = {
   },
 }
 
-export const routeRules = [pathShape, pathReserved, pathDuplicate, redirectSchemes]
+export const routeRules = [pathShape, pathReserved, pathDuplicate, scopeNames, redirectSchemes]

@@ -41,22 +41,53 @@ export function routesOf({ config }: Facts): NamedRoute[] {
   }))
 }
 
+/** Where a route names, spells out or leaves out an authorization server. */
+export interface ServerReference {
+  readonly name: string
+  /** Of the property. */
+  readonly pointer: string
+  readonly reference: string | AuthorizationServerConfig | undefined
+  /** Browsers are sent there. */
+  readonly signsPeopleIn: boolean
+}
+
+export function serverReferences(facts: Facts): ServerReference[] {
+  return routesOf(facts).flatMap(({ name, pointer, route: { auth } }) => {
+    if (auth.type === 'none' || auth.type === 'api_key' || auth.type === 'user_api_key') return []
+    const own = {
+      name,
+      pointer: `${pointer}/auth/authorization_server`,
+      reference: auth.authorization_server,
+      signsPeopleIn: auth.type === 'authorization_code',
+    }
+    if (auth.type !== 'token_exchange' || auth.identity_provider === undefined) return [own]
+    const provider = { name, pointer: `${pointer}/auth/identity_provider`, signsPeopleIn: false }
+    return [own, { ...provider, reference: auth.identity_provider }]
+  })
+}
+
 /** An upstream authorization server with the id its callback goes by: its own name, or its route's when inline. */
 export interface PlacedServer {
   readonly id: string
   readonly pointer: string
   readonly server: AuthorizationServerConfig
+  /** It needs an authorization endpoint and has a callback; not so where only tokens are fetched. */
+  readonly signsPeopleIn: boolean
 }
 
 export function serversOf(facts: Facts): PlacedServer[] {
-  const named = Object.entries(facts.config.authorization_servers).map(([id, server]) => ({
-    id,
-    pointer: childPointer('/authorization_servers', id),
-    server,
-  }))
-  const inline = authorizationCodeRoutes(facts).flatMap(
-    ({ name, pointer, auth: { authorization_server: server } }) =>
-      typeof server === 'object' ? [{ id: name, pointer, server }] : [],
+  const references = serverReferences(facts)
+  const named = Object.entries(facts.config.authorization_servers).map(([id, server]) => {
+    const users = references.filter(({ reference }) => reference === id)
+    return {
+      id,
+      pointer: childPointer('/authorization_servers', id),
+      server,
+      signsPeopleIn: users.length === 0 || users.some(({ signsPeopleIn }) => signsPeopleIn),
+    }
+  })
+  const inline = references.flatMap(({ name, pointer, reference: server, signsPeopleIn }) =>
+    typeof server === 'object' ? [{ id: name, pointer, server, signsPeopleIn }] : [],
   )
   return [...named, ...inline]
 }
@@ -74,6 +105,13 @@ export function authorizationCodeRoutes(facts: Facts): AuthorizationCodeRoute[] 
       ? [{ name, pointer: `${pointer}/auth/authorization_server`, auth }]
       : [],
   )
+}
+
+/** Whether all that is in the value is written out. */
+export function allKnown(facts: Facts, pointer: string, value: unknown): boolean {
+  if (!facts.known(pointer)) return false
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([key, inner]) => allKnown(facts, childPointer(pointer, key), inner))
 }
 
 /** A URL whose bytes others on the network can read. */

@@ -1,10 +1,6 @@
 // Rules about where the gateway listens, how it is reached and how people sign in to it.
-
 import { isLoopbackHost } from '../../loopback.ts'
-import { mayUse } from '../../policy/access.ts'
-import { childPointer } from '../pointer.ts'
-import { didYouMean } from '../suggest.ts'
-import { type Facts, isPlainHttp, type NamedRoute, type Rule, routesOf } from './rule.ts'
+import { isPlainHttp, type Rule } from './rule.ts'
 
 const publicUrlIsHttps: Rule = {
   id: 'server/public-url',
@@ -98,81 +94,6 @@ const passwordHash: Rule = {
   },
 }
 
-const knownUsers: Rule = {
-  id: 'access/unknown-user',
-  severity: 'warning',
-  *check(facts) {
-    const { config, env, known, names } = facts
-    if (!known('/login/users')) return
-    // Without `login.users` the one user's name comes from the environment.
-    const users = config.login.users
-      ? names('/login/users')
-      : env && [env.MCP_GATEWAY_USERNAME || 'gateway_user']
-    if (users) yield* unlisted(facts, 'users', 'user', users)
-  },
-}
-
-const knownGroups: Rule = {
-  id: 'access/unknown-group',
-  severity: 'warning',
-  needs: ['/login/users'],
-  *check(facts) {
-    const groups = Object.values(facts.config.login.users ?? {}).flatMap((user) => user.groups)
-    yield* unlisted(facts, 'groups', 'group', [...new Set(groups)])
-  },
-}
-
-/** The other way round: who is listed, and admitted nowhere. */
-const userWithoutRoute: Rule = {
-  id: 'access/user-without-route',
-  severity: 'warning',
-  needs: ['/login/users', '/routes', '/defaults'],
-  *check(facts) {
-    const routes = routesOf(facts)
-    const users = Object.entries(facts.config.login.users ?? {})
-    const names = new Set(users.map(([name]) => name))
-    const groups = new Set(users.flatMap(([, user]) => user.groups))
-    // A list that is not known may name anybody; one with a stranger in it is a mistake of its own.
-    const isSound = (route: NamedRoute) =>
-      facts.known(`${route.pointer}/access`) &&
-      namesIn(route, 'users').every(({ name, pointer }) => facts.known(pointer) && names.has(name)) &&
-      namesIn(route, 'groups').every(({ name, pointer }) => facts.known(pointer) && groups.has(name))
-    if (!routes.every(isSound)) return
-    // Most routes say the same.
-    const policies = [
-      ...new Map(routes.map(({ route: { access } }) => [JSON.stringify(access), access])).values(),
-    ]
-    for (const [name, { groups }] of users) {
-      if (policies.some((access) => mayUse(access, { name, groups }))) continue
-      yield {
-        pointer: childPointer('/login/users', name),
-        at: 'key',
-        message: 'no route admits this user',
-        hint: 'Name the user or one of their groups under access, or remove them.',
-      }
-    }
-  },
-}
-
-function* unlisted(facts: Facts, list: 'users' | 'groups', noun: string, known: readonly string[]) {
-  const all = new Set(known)
-  for (const { name, pointer } of routesOf(facts).flatMap((route) => namesIn(route, list))) {
-    if (all.has(name)) continue
-    yield {
-      pointer,
-      message: `login has no ${noun} "${name}"`,
-      hint: didYouMean(name, known) ?? `Add it under login, or remove it.`,
-    }
-  }
-}
-
-function namesIn({ pointer, route: { access } }: NamedRoute, list: 'users' | 'groups') {
-  if (access === 'anyone') return []
-  const at = (names: readonly string[] = [], prefix: string) =>
-    names.map((name, index) => ({ name, pointer: `${pointer}/access/${prefix}${list}/${index}` }))
-  return [...at(access[list], ''), ...at(access.deny?.[list], 'deny/')]
-}
-
 export const serverRules = [
   publicUrlIsHttps,
   exposedNeedsPublicUrl,
@@ -180,7 +101,4 @@ export const serverRules = [
   tlsIsPem,
   environmentOrUsers,
   passwordHash,
-  knownUsers,
-  knownGroups,
-  userWithoutRoute,
 ]

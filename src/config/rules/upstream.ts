@@ -71,7 +71,10 @@ const duplicateHeaders: Rule = {
 }
 
 /** Every header a route may set or pass on, in the order in which a later one would win. */
-function headersOf({ upstream, auth }: RouteConfig, pointer: string): { name: string; at: string }[] {
+function headersOf(
+  { upstream, auth, identity }: RouteConfig,
+  pointer: string,
+): { name: string; at: string }[] {
   const fixed = Object.keys(upstream.headers).map((name) => ({
     name,
     at: childPointer(`${pointer}/upstream/headers`, name),
@@ -81,17 +84,50 @@ function headersOf({ upstream, auth }: RouteConfig, pointer: string): { name: st
     at: `${pointer}/upstream/forward_headers/${index}`,
   }))
   const isSettable = ({ name }: { name: string }) => !NEVER_SET.includes(name.toLowerCase())
-  const key =
-    auth.type === 'api_key' && auth.in === 'header' ? [{ name: auth.name, at: `${pointer}/auth/name` }] : []
-  return [...[...fixed, ...forwarded].filter(isSettable), ...key]
+  const key = isKey(auth) && auth.in === 'header' ? [{ name: auth.name, at: `${pointer}/auth/name` }] : []
+  return [...[...fixed, ...forwarded, ...identityHeaders(identity, pointer)].filter(isSettable), ...key]
 }
+
+function identityHeaders(identity: RouteConfig['identity'], pointer: string): { name: string; at: string }[] {
+  const plain = Object.keys(identity?.headers ?? {}).map((name) => ({
+    name,
+    at: childPointer(`${pointer}/identity/headers`, name),
+  }))
+  const { assertion } = identity ?? {}
+  return assertion === undefined
+    ? plain
+    : [...plain, { name: assertion.header, at: `${pointer}/identity/assertion/header` }]
+}
+
+const isKey = (auth: RouteConfig['auth']) => auth.type === 'api_key' || auth.type === 'user_api_key'
+
+/** What MCP itself says in headers: an upstream would take who calls for what is called. */
+const PROTOCOL_HEADERS = /^(mcp-.*|accept|content-type|last-event-id)$/i
+
+const identityHeader: Rule = {
+  id: 'identity/header',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      for (const { name, at } of identityHeaders(route.identity, pointer)) {
+        const reason = PROTOCOL_HEADERS.test(name)
+          ? { message: `${name} belongs to MCP`, hint: 'Use another name, as in X-User.' }
+          : whyNotSet(name, NEVER_SET)
+        if (reason && facts.known(at)) yield { pointer: at, ...placeOf(at), ...reason }
+      }
+    }
+  },
+}
+
+/** A name that is a key of a map stands there as the key. */
+const placeOf = (pointer: string) => (pointer.endsWith('/assertion/header') ? {} : { at: 'key' as const })
 
 const keyName: Rule = {
   id: 'auth/api-key-name',
   severity: 'error',
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
-      if (route.auth.type !== 'api_key' || !facts.known(`${pointer}/auth/name`)) continue
+      if (!isKey(route.auth) || !facts.known(`${pointer}/auth/name`)) continue
       const { name, in: where } = route.auth
       const reason = where === 'header' ? whyNotSet(name, CONNECTION_HEADERS) : whyNoQueryName(name)
       if (reason) yield { pointer: `${pointer}/auth/name`, ...reason }
@@ -126,7 +162,7 @@ const resourceShape: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
-      const resource = route.auth.type === 'authorization_code' ? route.auth.resource : undefined
+      const resource = 'resource' in route.auth ? route.auth.resource : undefined
       const at = `${pointer}/auth/resource`
       if (resource === undefined || resource === 'none' || !facts.known(at)) continue
       if (URL.canParse(resource) && !resource.includes('#')) continue
@@ -174,6 +210,7 @@ export const upstreamRules = [
   duplicateHeaders,
   keyName,
   keyValue,
+  identityHeader,
   resourceShape,
   plainUpstream,
 ]

@@ -1,0 +1,139 @@
+// What a sign-in at an upstream's authorization server needs to know, from what the configuration says and what the upstream
+// said of itself. Pure.
+
+import { parseScope, union } from '../oauth/scope.ts'
+import type { ProtectedResource } from '../upstream/discovery.ts'
+import type { Trust } from '../upstream/http.ts'
+import { chooseAuthMethod, type UpstreamRegistration } from '../upstream/register.ts'
+import type { UpstreamServer } from '../upstream/server.ts'
+import type { ServerMetadata } from '../upstream/server-metadata.ts'
+import type { ClientKey } from './client-key.ts'
+import type { OwnClientInput } from './own-client.ts'
+
+/** Everything a sign-in at the upstream needs to know. */
+export interface Destination {
+  readonly server: UpstreamServer
+  /** RFC 8707 `resource`; undefined: none is sent. */
+  readonly resource: string | undefined
+  readonly scopes: readonly string[]
+}
+
+/** What the configuration says; everything undefined here is discovered. */
+export interface DiscoveryInput {
+  readonly upstream: URL
+  readonly issuer: string | undefined
+  readonly client:
+    | {
+        readonly id: string
+        readonly secret: string | undefined
+        /** A key of its own, which no other client has. */
+        readonly hasKey: boolean
+        readonly authMethod: UpstreamServer['authMethod'] | undefined
+      }
+    | undefined
+  /** What the gateway is known by where no client is configured. */
+  readonly ownClient: OwnClientInput
+  /** For `private_key_jwt`. */
+  readonly key: ClientKey
+  /** Hosts that the endpoints may move to. */
+  readonly endpointHosts: readonly string[]
+  readonly scope: string | undefined
+  /** Undefined: as discovered; null: none is sent. */
+  readonly resource: string | null | undefined
+  readonly authorizationParameters: Readonly<Record<string, string>>
+  readonly tokenObject: string | undefined
+  /** The configuration's; undefined: as discovered. */
+  readonly revocationEndpoint: string | undefined
+  readonly redirectUri: string
+}
+
+/** What an upstream said. The configuration's own words are laid over it when it is read, so an edit of them takes effect at once. */
+export interface Facts {
+  readonly resource: ProtectedResource
+  readonly metadata: ServerMetadata
+  /** Undefined when the client is configured. */
+  readonly registration: UpstreamRegistration | undefined
+}
+
+/** What was learnt for one of these is not what another would have learnt. */
+export function identityOf({
+  upstream,
+  issuer,
+  client,
+  redirectUri,
+  ownClient,
+}: DiscoveryInput): readonly unknown[] {
+  const usual = [upstream.href, issuer, client?.id, redirectUri]
+  const { ways, hostedDocumentUrl } = ownClient
+  const isUsual = ways.join(' ') === 'cimd dynamic' && hostedDocumentUrl === undefined
+  return client !== undefined || isUsual ? usual : [...usual, ways, hostedDocumentUrl]
+}
+
+/** What follows from a configured URL may be public, or private on that URL's own host (design §8). */
+export function derivedTrust({ upstream, issuer: configured }: DiscoveryInput, issuer: string): Trust {
+  return { derivedFrom: configured === undefined ? upstream.hostname : new URL(issuer).hostname }
+}
+
+/** The configuration's, else what the server asks for, never its whole list; `offline_access` only where it is offered, since without it some give no refresh token (spec-U6). */
+export function scopesToAsk(
+  { scope }: DiscoveryInput,
+  resource: ProtectedResource,
+  { scopesSupported }: ServerMetadata,
+): readonly string[] {
+  const scopes = parseScope(scope ?? resource.scope)
+  return scopes.length > 0 && scopesSupported.includes('offline_access')
+    ? union(scopes, ['offline_access'])
+    : scopes
+}
+
+export function destinationOf(
+  input: DiscoveryInput,
+  { resource, metadata, registration }: Facts,
+): Destination {
+  const { client } = input
+  const identity = client === undefined ? registration : configuredIdentity(client, metadata)
+  if (identity === undefined) throw new Error('a discovered server without a registration')
+  return {
+    server: {
+      issuer: metadata.issuer,
+      issParameterSupported: metadata.issParameterSupported,
+      authorizationEndpoint: metadata.authorizationEndpoint,
+      tokenEndpoint: metadata.tokenEndpoint,
+      trust: derivedTrust(input, metadata.issuer),
+      ...identity,
+      // The issuer, which was compared with what the metadata says of itself (RFC 7523 §3).
+      assertion: { audience: metadata.issuer, key: input.key },
+      authorizationParameters: input.authorizationParameters,
+      tokenObject: input.tokenObject,
+      revocation: revocationOf(input, metadata),
+      redirectUri: input.redirectUri,
+    },
+    resource: input.resource === null ? undefined : (input.resource ?? resource.resource),
+    scopes: scopesToAsk(input, resource, metadata),
+  }
+}
+
+/** Tokens are sent there, so it is used only where the token endpoint is: that is what a link is bound to (design §6.5). */
+function revocationOf(
+  input: DiscoveryInput,
+  { issuer, tokenEndpoint, revocationEndpoint }: ServerMetadata,
+): UpstreamServer['revocation'] {
+  const endpoint = input.revocationEndpoint ?? revocationEndpoint
+  if (endpoint === undefined || new URL(endpoint).origin !== new URL(tokenEndpoint).origin) return undefined
+  return {
+    endpoint,
+    trust: input.revocationEndpoint === undefined ? derivedTrust(input, issuer) : 'configured',
+  }
+}
+
+function configuredIdentity(
+  { id, secret, hasKey, authMethod }: NonNullable<DiscoveryInput['client']>,
+  metadata: ServerMetadata,
+): UpstreamRegistration {
+  const credential = { secret: secret !== undefined, key: hasKey }
+  return {
+    clientId: id,
+    clientSecret: secret,
+    authMethod: authMethod ?? chooseAuthMethod(metadata.authMethods, credential),
+  }
+}

@@ -1,0 +1,45 @@
+// Where an issuer's endpoints were when they were first seen. Metadata that suddenly points elsewhere may be the work of
+// somebody who got hold of the one document, and everybody's codes and tokens would follow it (sec-C12).
+import { UpstreamError } from '../errors.ts'
+import { hashToken } from '../oauth/tokens.ts'
+import { FORMAT } from '../store/records.ts'
+import { update } from '../store/update.ts'
+import type { ServerMetadata } from '../upstream/server-metadata.ts'
+import type { AuthDeps } from './context.ts'
+
+interface FirstSeen {
+  readonly v: typeof FORMAT
+  readonly hosts: readonly string[]
+}
+
+/** `allowed`: what the operator wrote down besides. Throws UpstreamError. */
+export async function checkEndpointHosts(
+  metadata: ServerMetadata,
+  allowed: readonly string[],
+  { store, log }: Pick<AuthDeps, 'store' | 'log'>,
+): Promise<void> {
+  const { issuer, authorizationEndpoint, tokenEndpoint, registrationEndpoint } = metadata
+  // Assumed endpoints are on the host that the operator wrote.
+  if (metadata.isAssumed === true) return
+  const named = [authorizationEndpoint, tokenEndpoint, registrationEndpoint].flatMap((url) =>
+    url === undefined ? [] : [new URL(url).host],
+  )
+  const seen = await update<FirstSeen>(store, `endpoint-hosts/${hashToken(issuer)}`, (current) =>
+    current === undefined ? { value: { v: FORMAT, hosts: [...new Set(named)] } } : undefined,
+  )
+  const known = new Set([...(seen?.hosts ?? []), ...allowed.map((host) => host.toLowerCase())])
+  const found = named.find((host) => !known.has(host))
+  if (found === undefined) return
+  log.error(
+    'endpoints of an upstream authorization server moved: if that is right, add the host to endpoint_hosts',
+    {
+      issuer,
+      host: found,
+    },
+  )
+  throw new UpstreamError(
+    'bad_response',
+    'the upstream cannot be used: the endpoints of its authorization server moved to another host, which the operator of this gateway has to allow',
+    { issuer, found },
+  )
+}

@@ -1,0 +1,166 @@
+// Tokens that the gateway can get again without a person at a browser: kept sealed in the store, opened once per
+// version, got anew ahead of their end, with at most one request at a time over all processes.
+import { GatewayError, UpstreamError } from '../errors.ts'
+import type { Log } from '../ops/log.ts'
+import type { Subject } from '../slots.ts'
+import { LockTaken, withLock } from '../store/lock.ts'
+import { FORMAT, indexes } from '../store/records.ts'
+import type { Sealer } from '../store/seal.ts'
+import type { Store } from '../store/store.ts'
+import type { UpstreamTokens } from '../upstream/server.ts'
+import { isDue, isExpired } from './refresh.ts'
+
+/** Which token: everything that it depends on is in the key. */
+export interface Place {
+  readonly key: string
+  /** Whose it is; undefined: everyone's. Who leaves the configuration loses theirs. */
+  readonly subject: Subject | undefined
+}
+
+export interface HeldTokens {
+  /** A token to send now. Throws what `obtain` throws. */
+  get(place: Place, obtain: () => Promise<UpstreamTokens>): Promise<string>
+  /** The upstream answered 401 to this one. True: another is there, or can be had. */
+  refused(place: Place, accessToken: string): Promise<boolean>
+}
+
+export interface HeldTokensDeps {
+  readonly store: Store
+  readonly sealer: Sealer
+  readonly now: () => number
+  readonly log: Log
+}
+
+interface Stored {
+  readonly v: typeof FORMAT
+  readonly subject: Subject | undefined
+  readonly sealed: string
+  /** The upstream took it no more: only to know whether it is still the same. */
+  readonly refused: boolean
+  /** The one before was refused, so a refusal of this one is not helped by a third. */
+  readonly replaces: boolean
+}
+
+interface Held extends Pick<Stored, 'refused' | 'replaces'> {
+  readonly tokens: UpstreamTokens
+}
+
+const PURPOSE = 'held-token'
+/** Two requests of 15 s each, and a search for the server. */
+const LOCK_TTL_MS = 60_000
+/** For a token whose end nobody told. */
+const DEFAULT_LIFETIME_MS = 24 * 60 * 60_000
+/** A token that replaced a refused one and is refused as well will do so for a while. */
+const REPLACE_EVERY_MS = 60_000
+const MAX_REST_MS = 10_000
+const MAX_IN_MEMORY = 10_000
+
+export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): HeldTokens {
+  const opened = new Map<string, { readonly version: number; readonly tokens: UpstreamTokens }>()
+  const underway = new Map<string, Promise<Held>>()
+  const resting = new Map<string, { readonly untilMs: number; readonly error: unknown }>()
+
+  const recordOf = ({ key }: Place) => `token/${key}`
+
+  async function read(place: Place): Promise<Held | undefined> {
+    const record = recordOf(place)
+    const entry = await store.get<Stored>(record)
+    const tokens = entry && open(record, entry.version, entry.value.sealed)
+    if (entry === undefined || tokens === undefined) return undefined
+    const { refused, replaces } = entry.value
+    return { tokens, refused, replaces }
+  }
+
+  function open(record: string, version: number, sealed: string): UpstreamTokens | undefined {
+    const known = opened.get(record)
+    if (known?.version === version) return known.tokens
+    const text = sealer.open(PURPOSE, record, sealed)
+    if (text === undefined) return undefined
+    const tokens = JSON.parse(text) as UpstreamTokens
+    if (opened.size >= MAX_IN_MEMORY) opened.clear()
+    opened.set(record, { version, tokens })
+    return tokens
+  }
+
+  async function write(place: Place, held: Held): Promise<Held> {
+    const { tokens, refused, replaces } = held
+    const { subject } = place
+    const record = recordOf(place)
+    const sealed = sealer.seal(PURPOSE, record, JSON.stringify(tokens))
+    const value: Stored = { v: FORMAT, subject, sealed, refused, replaces }
+    await store.put(record, value, {
+      expiresAtMs: tokens.expiresAtMs ?? now() + DEFAULT_LIFETIME_MS,
+      ...(subject !== undefined && { indexes: [indexes.bySubject(subject)] }),
+    })
+    return held
+  }
+
+  const works = (held: Held | undefined): held is Held =>
+    held !== undefined && !held.refused && !isExpired(held.tokens, now())
+
+  async function obtainLocked(place: Place, obtain: () => Promise<UpstreamTokens>): Promise<Held> {
+    // Somebody else may have been here while we waited for the lock.
+    const found = await read(place)
+    if (works(found) && !isDue(found.tokens, now())) return found
+    const tokens = await obtain()
+    const ends = tokens.expiresAtMs ?? now() + DEFAULT_LIFETIME_MS
+    return write(place, {
+      tokens: { ...tokens, refreshToken: undefined, expiresAtMs: ends },
+      refused: false,
+      replaces: found?.refused === true,
+    })
+  }
+
+  function renew(place: Place, obtain: () => Promise<UpstreamTokens>): Promise<Held> {
+    const { key } = place
+    const running = underway.get(key)
+    if (running !== undefined) return running
+    const rest = resting.get(key)
+    if (rest !== undefined && rest.untilMs > now()) return Promise.reject(rest.error)
+    const options = { ttlMs: LOCK_TTL_MS, now }
+    const started = withLock(store, recordOf(place), options, () => obtainLocked(place, obtain))
+      .catch((error: unknown) => letRest(key, error))
+      .finally(() => underway.delete(key))
+    underway.set(key, started)
+    return started
+  }
+
+  /** A server in trouble is not asked again by every request that comes in. */
+  function letRest(key: string, thrown: unknown): never {
+    const error = thrown instanceof LockTaken ? obtainedElsewhere() : thrown
+    if (error instanceof GatewayError) {
+      if (resting.size >= MAX_IN_MEMORY) resting.clear()
+      const restMs = Math.min((error.retryAfterSeconds ?? 1) * 1000, MAX_REST_MS)
+      resting.set(key, { untilMs: now() + restMs, error })
+    }
+    throw error
+  }
+
+  return {
+    async get(place, obtain) {
+      const held = await read(place)
+      if (!works(held)) return (await renew(place, obtain)).tokens.accessToken
+      if (isDue(held.tokens, now())) {
+        // Ahead of its end the old token is as good as ever, so nobody waits for the new one.
+        renew(place, obtain).catch((error: unknown) =>
+          log.warn('upstream token not renewed yet', {
+            reason: error instanceof Error ? error.message : String(error),
+          }),
+        )
+      }
+      return held.tokens.accessToken
+    },
+
+    async refused(place, accessToken) {
+      const held = await read(place)
+      if (held === undefined || held.refused || held.tokens.accessToken !== accessToken) return true
+      if (held.replaces && now() - held.tokens.obtainedAtMs < REPLACE_EVERY_MS) return false
+      await write(place, { ...held, refused: true })
+      return true
+    },
+  }
+}
+
+function obtainedElsewhere(): UpstreamError {
+  return new UpstreamError('unavailable', 'the upstream token is being fetched elsewhere', {}, 5)
+}

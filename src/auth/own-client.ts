@@ -1,0 +1,98 @@
+// As which client the gateway appears at a discovered authorization server where none is configured: by a metadata document,
+// or by registering; the first way that the server takes (spec-U5).
+import { UpstreamError } from '../errors.ts'
+import { canFetchFrom, KEY_SET_PATH } from '../upstream/client-metadata.ts'
+import type { Trust } from '../upstream/http.ts'
+import { registerClient, takesOwnAssertions, type UpstreamRegistration } from '../upstream/register.ts'
+import type { UpstreamAuthMethod } from '../upstream/server.ts'
+import type { ServerMetadata } from '../upstream/server-metadata.ts'
+import type { AuthDeps } from './context.ts'
+import type { Registrations } from './registrations.ts'
+
+export interface OwnClientInput {
+  /** In the order in which they are tried. */
+  readonly ways: readonly ('cimd' | 'dynamic')[]
+  /** Where the gateway serves its document. */
+  readonly documentUrl: string
+  /** Where the operator hosts one instead. */
+  readonly hostedDocumentUrl: string | undefined
+  /** The configuration's; undefined: what fits the server. */
+  readonly authMethod: UpstreamAuthMethod | undefined
+  readonly clientName: string
+  readonly redirectUri: string
+}
+
+export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const
+
+interface Question {
+  readonly input: OwnClientInput
+  readonly metadata: ServerMetadata
+  readonly trust: Trust
+  readonly scope: string | undefined
+  readonly registrations: Registrations
+  readonly deps: AuthDeps
+}
+
+/** Throws UpstreamError when the server takes none of the ways. */
+export async function ownClientAt(question: Question): Promise<UpstreamRegistration> {
+  for (const way of question.input.ways) {
+    const found = await WAYS[way](question)
+    if (found !== undefined) return found
+  }
+  throw new UpstreamError('bad_response', refusal(question), { issuer: question.metadata.issuer })
+}
+
+const WAYS: Readonly<
+  Record<OwnClientInput['ways'][number], (question: Question) => Promise<UpstreamRegistration | undefined>>
+> = { cimd: byDocument, dynamic: byRegistration }
+
+async function byDocument({ input, metadata, deps }: Question): Promise<UpstreamRegistration | undefined> {
+  if (metadata.clientDocuments !== true) return undefined
+  const { hostedDocumentUrl: hosted, documentUrl } = input
+  if (hosted !== undefined)
+    return { clientId: hosted, clientSecret: undefined, authMethod: input.authMethod ?? 'none' }
+  if (!canFetchFrom(documentUrl, metadata.issuer)) return undefined
+  const authMethod = input.authMethod ?? (takesOwnAssertions(metadata) ? 'private_key_jwt' : 'none')
+  // The server may fetch the key set before the first assertion is signed: by then there has to be a key in it.
+  if (authMethod === 'private_key_jwt') await deps.signingKeys.current()
+  return { clientId: documentUrl, clientSecret: undefined, authMethod }
+}
+
+async function byRegistration(question: Question): Promise<UpstreamRegistration | undefined> {
+  const { input, metadata, trust, scope, registrations, deps } = question
+  const { registrationEndpoint } = metadata
+  if (registrationEndpoint === undefined) return undefined
+  return registrations.at(metadata.issuer, async () =>
+    registerClient(
+      deps.http,
+      { ...metadata, registrationEndpoint },
+      trust,
+      {
+        clientName: input.clientName,
+        redirectUri: input.redirectUri,
+        scope,
+        grantTypes: GRANT_TYPES,
+        keys: await keysFor(question),
+      },
+      deps.now(),
+    ),
+  )
+}
+
+/** By address where the server can fetch it, because keys change; else by value. */
+async function keysFor({
+  input: { documentUrl },
+  metadata,
+  deps,
+}: Question): Promise<Readonly<Record<string, unknown>>> {
+  return canFetchFrom(documentUrl, metadata.issuer)
+    ? { jwks_uri: new URL(KEY_SET_PATH, documentUrl).href }
+    : { jwks: await deps.signingKeys.published() }
+}
+
+function refusal({ input, metadata }: Question): string {
+  const wouldTakeDocument = metadata.clientDocuments === true && input.ways.includes('cimd')
+  return wouldTakeDocument
+    ? 'the upstream takes no registrations, and cannot fetch a metadata document from here: give this gateway a public https URL, or create a client there and write its client_id into the configuration'
+    : 'the upstream takes no registrations: create a client there and write its client_id into the configuration'
+}

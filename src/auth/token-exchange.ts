@@ -1,0 +1,107 @@
+// Auth type `token_exchange`: a token that names the caller is exchanged for one that the upstream takes (RFC 8693), or,
+// with an identity provider, for an ID-JAG that the upstream's authorization server takes (RFC 7523).
+import type { TokenExchangeAuth } from '../config/types.ts'
+import { OAuthError } from '../errors.ts'
+import { hashToken } from '../oauth/tokens.ts'
+import type { Caller, UpstreamAuth } from '../slots.ts'
+import type { UpstreamServer, UpstreamTokens } from '../upstream/server.ts'
+import {
+  bearerOf,
+  type Declined,
+  exchange,
+  refusedForGood,
+  type TokenType,
+} from '../upstream/service-tokens.ts'
+import { bearer, bearerIn } from './bearer.ts'
+import type { AuthContext } from './context.ts'
+import type { Destination } from './destination.ts'
+import type { Place } from './held-tokens.ts'
+import { serviceSource } from './service-source.ts'
+import { subjectToken } from './subject-token.ts'
+
+export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): UpstreamAuth {
+  const { heldTokens, http, now } = context.deps
+  const { identity_provider: provider, audience } = entry
+  const source = serviceSource(entry, context)
+  const idp = provider === undefined ? undefined : serviceSource({ authorization_server: provider }, context)
+  const subject = subjectToken(entry, context)
+
+  /** Everything that the token depends on is in the key: who brings other claims, or another token, gets another one. */
+  async function placeOf(caller: Caller, destination: Destination): Promise<Place> {
+    const at = await idp?.destination()
+    const parts = [
+      source.fingerprint(destination),
+      at && idp?.fingerprint(at),
+      audience,
+      subject.identity(caller),
+    ]
+    return {
+      key: `token_exchange/${hashToken(JSON.stringify(parts))}`,
+      subject: subject.isShared ? undefined : caller.subject,
+    }
+  }
+
+  async function exchangeAt(
+    server: UpstreamServer,
+    caller: Caller,
+    { scopes, resource }: Destination,
+    wanted: { readonly type: TokenType; readonly audience: string | undefined },
+  ): Promise<UpstreamTokens> {
+    const presented = await subject.token(caller, identifierOf(server))
+    return admitted(
+      await exchange(
+        { http, server, nowMs: now() },
+        {
+          subjectToken: presented,
+          subjectTokenType: subject.type,
+          requestedTokenType: wanted.type,
+          audience: wanted.audience,
+          scopes,
+          resource,
+        },
+      ),
+    )
+  }
+
+  async function obtain(caller: Caller, destination: Destination): Promise<UpstreamTokens> {
+    const { server } = destination
+    if (idp === undefined) return exchangeAt(server, caller, destination, { type: 'access_token', audience })
+    const at = await idp.destination()
+    const idJag = await idp.request(() =>
+      exchangeAt(at.server, caller, destination, {
+        type: 'id-jag',
+        audience: audience ?? identifierOf(server),
+      }),
+    )
+    return admitted(await bearerOf({ http, server, nowMs: now() }, idJag.accessToken))
+  }
+
+  function admitted(answer: UpstreamTokens | Declined): UpstreamTokens {
+    if (answer !== 'declined') return answer
+    if (subject.isShared) throw refusedForGood()
+    throw new OAuthError('access_denied', 'the upstream does not let this account in', {
+      route: context.route,
+      reason: 'exchange_declined',
+    })
+  }
+
+  return {
+    async attach(caller) {
+      const destination = await source.destination()
+      const place = await placeOf(caller, destination)
+      const token = await heldTokens.get(place, () => source.request(() => obtain(caller, destination)))
+      return bearer(token)
+    },
+
+    async rejected(caller, sent, time) {
+      const refused = bearerIn(sent)
+      if (time === 2 || refused === undefined) return false
+      return heldTokens.refused(await placeOf(caller, await source.destination()), refused)
+    },
+  }
+}
+
+/** What a token for this server has as its `aud`. */
+function identifierOf({ issuer, tokenEndpoint }: UpstreamServer): string {
+  return issuer ?? tokenEndpoint
+}

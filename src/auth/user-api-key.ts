@@ -1,0 +1,103 @@
+// Auth type `user_api_key`: each person pastes a key of their own into a page of ours (screen 2); it goes out on their
+// requests, and only to the upstream that it was pasted for.
+import { createHash } from 'node:crypto'
+import type { UserApiKeyAuth } from '../config/types.ts'
+import { OAuthError } from '../errors.ts'
+import type { Caller, Credentials, Subject, UpstreamAuth, UpstreamLink } from '../slots.ts'
+import { keyCredentials } from './api-key.ts'
+import type { AuthContext } from './context.ts'
+import { keyCheck } from './key-check.ts'
+import type { OpenLink } from './links.ts'
+
+export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): UpstreamAuth {
+  const { links, http, now } = context.deps
+  const fingerprint = fingerprintOf(entry, context.upstream)
+  const callbackPath = `/upstream/key/${context.route}`
+  const prefix = entry.prefix ?? (isAuthorization(entry) ? 'Bearer ' : '')
+  const credentialsOf = (key: string): Credentials => keyCredentials(entry, prefix + key)
+  const check = keyCheck(entry.check, credentialsOf, { ...context, http })
+
+  async function find(subject: Subject): Promise<OpenLink | undefined> {
+    const found = await links.find(subject, fingerprint)
+    return found?.link.dead ? undefined : found
+  }
+
+  const link: UpstreamLink = {
+    callbackPath,
+    keyForm: {
+      instructions: entry.instructions,
+      helpUrl: entry.help_url,
+      hosts: [...new Set([context.upstream.host, ...checkedAt(entry)])],
+      async check(pasted) {
+        const key = cleanKey(pasted, prefix)
+        return key === undefined ? 'This is no key. Paste it whole, on one line.' : check(key)
+      },
+    },
+    // A key has no scopes that could be asked for: what the client wants is between it and the gateway.
+    scopes: async (_subject, requested) => requested,
+    fingerprint: async () => fingerprint,
+    isGood: async (subject) => (await find(subject)) !== undefined,
+    async account(subject) {
+      const found = await find(subject)
+      return found && { name: undefined, connectedAtMs: found.link.connectedAtMs }
+    },
+    begin: async (_subject, state) => ({
+      location: `${context.issuer}${callbackPath}?${new URLSearchParams({ state })}`,
+      pending: { fingerprint, state, codeVerifier: '', scopes: [] },
+    }),
+    async finish(subject, _pending, answer) {
+      const key = cleanKey(answer.get('key') ?? '', prefix)
+      if (key === undefined) throw new OAuthError('access_denied', 'no key was given')
+      await links.save(subject, fingerprint, tokensOf(key, now()), [])
+    },
+  }
+
+  return {
+    link,
+    async attach({ subject }) {
+      const found = await find(subject)
+      if (found !== undefined) return credentialsOf(found.tokens.accessToken)
+      throw new OAuthError('invalid_token', 'no key is connected: sign in again', { reason: 'no_link' })
+    },
+    async rejected({ subject }: Caller, sent, time) {
+      const found = await find(subject)
+      if (found === undefined) return false
+      const isCurrent = JSON.stringify(sent) === JSON.stringify(credentialsOf(found.tokens.accessToken))
+      if (isCurrent) await links.bury(found)
+      // Another one was pasted meanwhile.
+      return time === 1 && !isCurrent
+    },
+  }
+}
+
+/** Pasted for this very address and place: an upstream that moves gets no key of the old one (design §6.5). The prefix is no part of it: mending it loses no key. */
+function fingerprintOf({ in: place, name }: UserApiKeyAuth, { origin, pathname }: URL): string {
+  const parts = ['user_api_key', origin + pathname, place, place === 'header' ? name.toLowerCase() : name]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+}
+
+/** A check at an address of its own is told: a key goes there too. */
+function checkedAt({ check }: UserApiKeyAuth): string[] {
+  const url = URL.parse(check)
+  return url === null ? [] : [url.host]
+}
+
+const isAuthorization = ({ in: place, name }: UserApiKeyAuth) =>
+  place === 'header' && name.toLowerCase() === 'authorization'
+
+/** What can stand in a header or a query; pages often show a key together with the word before it. */
+function cleanKey(pasted: string, prefix: string): string | undefined {
+  const text = pasted.trim()
+  const key = (prefix !== '' && text.startsWith(prefix) ? text.slice(prefix.length) : text).trim()
+  return /^[\u0020-\u007e]+$/.test(key) ? key : undefined
+}
+
+function tokensOf(key: string, nowMs: number) {
+  return {
+    accessToken: key,
+    refreshToken: undefined,
+    obtainedAtMs: nowMs,
+    expiresAtMs: undefined,
+    scope: undefined,
+  }
+}

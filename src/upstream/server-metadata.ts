@@ -1,0 +1,103 @@
+// Metadata of an upstream authorization server (RFC 8414 §2): what of it the gateway uses, and what makes it refuse the
+// whole. Pure.
+import { UpstreamError } from '../errors.ts'
+import { isLoopbackHost } from '../loopback.ts'
+
+/** Metadata of an authorization server, as far as the gateway uses it (RFC 8414 §2). */
+export interface ServerMetadata {
+  readonly issuer: string
+  readonly authorizationEndpoint: string
+  readonly tokenEndpoint: string
+  readonly registrationEndpoint: string | undefined
+  /** RFC 7009; undefined also where it is there and can't be used: nothing depends on it. */
+  readonly revocationEndpoint?: string | undefined
+  readonly authMethods: readonly string[] | undefined
+  /** For client assertions; undefined: not said. */
+  readonly assertionAlgorithms?: readonly string[] | undefined
+  /** A client_id may be the URL of a metadata document. */
+  readonly clientDocuments?: boolean
+  /** Nobody published this: the endpoints are where 2025-03-26 has them (spec-D13). */
+  readonly isAssumed?: boolean
+  readonly scopesSupported: readonly string[]
+  readonly issParameterSupported: boolean
+}
+
+/** The fallback of revision 2025-03-26. Whether the server does PKCE cannot be known; that revision demands it. */
+export function assumedServer(origin: string): ServerMetadata {
+  const at = (path: string) => new URL(path, origin).href
+  return {
+    issuer: origin,
+    authorizationEndpoint: at('/authorize'),
+    tokenEndpoint: at('/token'),
+    registrationEndpoint: at('/register'),
+    authMethods: undefined,
+    scopesSupported: [],
+    issParameterSupported: false,
+    isAssumed: true,
+  }
+}
+
+/** Throws UpstreamError for whatever would let one party speak for another. */
+export function checkServerMetadata(
+  document: Readonly<Record<string, unknown>>,
+  issuer: string,
+): ServerMetadata {
+  // RFC 8414 §3.3, byte for byte: whoever can answer for another issuer can take its codes (mix-up, RFC 9700 §4.4).
+  if (document.issuer !== issuer) {
+    throw distrusted('its authorization server metadata names another issuer', {
+      expected: issuer.slice(0, 200),
+      found: String(document.issuer).slice(0, 200),
+    })
+  }
+  if (!strings(document.code_challenge_methods_supported).includes('S256')) {
+    throw distrusted(
+      'its authorization server does not support PKCE with S256; if it does and only does not say so, write its endpoints into the configuration',
+    )
+  }
+  const authMethods = document.token_endpoint_auth_methods_supported
+  const algorithms = document.token_endpoint_auth_signing_alg_values_supported
+  return {
+    issuer,
+    authorizationEndpoint: endpoint(document, 'authorization_endpoint'),
+    tokenEndpoint: endpoint(document, 'token_endpoint'),
+    registrationEndpoint:
+      document.registration_endpoint === undefined ? undefined : endpoint(document, 'registration_endpoint'),
+    revocationEndpoint: revocationEndpoint(document),
+    authMethods: authMethods === undefined ? undefined : strings(authMethods),
+    assertionAlgorithms: algorithms === undefined ? undefined : strings(algorithms),
+    clientDocuments: document.client_id_metadata_document_supported === true,
+    scopesSupported: strings(document.scopes_supported),
+    issParameterSupported: document.authorization_response_iss_parameter_supported === true,
+  }
+}
+
+/** Nothing depends on it, so one that can't be used is none. */
+function revocationEndpoint({
+  revocation_endpoint: url,
+}: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof url === 'string' && URL.canParse(url) ? url : undefined
+}
+
+/** An https URL, or http on loopback: a `javascript:` address would run in the browser that is sent there (sec-C12). */
+function endpoint(document: Readonly<Record<string, unknown>>, name: string): string {
+  const value = document[name]
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
+  const loopback = url?.protocol === 'http:' && isLoopbackHost(url.hostname)
+  if (
+    url === undefined ||
+    !(url.protocol === 'https:' || loopback) ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    throw distrusted(`its authorization server metadata has no usable ${name}`)
+  }
+  return url.href
+}
+
+export function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+}
+
+export function distrusted(why: string, detail: Readonly<Record<string, string>> = {}): UpstreamError {
+  return new UpstreamError('bad_response', `the upstream cannot be used: ${why}`, detail)
+}

@@ -1,0 +1,158 @@
+// Tokens that the gateway fetches for itself: kept sealed, shared by all processes on one store, fetched once at a time.
+import * as assert from 'uvu/assert'
+import { createHeldTokens, type HeldTokens, type Place } from '../../src/auth/held-tokens.ts'
+import { OAuthError, UpstreamError } from '../../src/errors.ts'
+import type { Subject } from '../../src/slots.ts'
+import { randomKeyring } from '../../src/store/keyring.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { indexes } from '../../src/store/records.ts'
+import { createSealer } from '../../src/store/seal.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { UpstreamTokens } from '../../src/upstream/server.ts'
+import { recordingLog } from '../support/gateway.ts'
+import { suite } from '../support/suite.ts'
+
+const test = suite('auth/held-tokens')
+const HOUR_MS = 3_600_000
+const place: Place = { key: 'k', subject: undefined }
+
+function world({ lifetimeMs }: { lifetimeMs?: number | undefined } = { lifetimeMs: HOUR_MS }) {
+  let nowMs = 1_700_000_000_000
+  const now = () => nowMs
+  const store = memoryStore(now)
+  const keyring = randomKeyring()
+  const { log, lines } = recordingLog()
+  let obtained = 0
+  const obtain = async (): Promise<UpstreamTokens> => {
+    obtained += 1
+    return {
+      accessToken: `token-${obtained}`,
+      refreshToken: 'never kept',
+      obtainedAtMs: now(),
+      expiresAtMs: lifetimeMs === undefined ? undefined : now() + lifetimeMs,
+      scope: undefined,
+    }
+  }
+  return {
+    store,
+    obtain,
+    lines,
+    count: () => obtained,
+    pass: (ms: number) => {
+      nowMs += ms
+    },
+    /** Another process on the same store. */
+    process: (keys = keyring): HeldTokens =>
+      createHeldTokens({ store, sealer: createSealer(keys), now, log }),
+  }
+}
+
+async function valuesIn(store: Store, key: string): Promise<string> {
+  return JSON.stringify((await store.get(key))?.value)
+}
+
+test('two processes that need it at once fetch one', async () => {
+  const { process, obtain, count } = world()
+  const [one, two] = [process(), process()]
+  const all = await Promise.all([one, two, one, two].map((held) => held.get(place, obtain)))
+  assert.equal([...new Set(all)], ['token-1'])
+  assert.is(count(), 1)
+})
+
+test('it lies sealed, without a refresh token, and another keyring starts anew', async () => {
+  const { process, store, obtain } = world()
+  await process().get(place, obtain)
+  const stored = await valuesIn(store, 'token/k')
+  assert.not.match(stored, 'token-1')
+  assert.not.match(stored, 'never kept')
+  assert.is(await process(randomKeyring()).get(place, obtain), 'token-2')
+})
+
+test('inside the last minute the old one goes out while the new one is fetched', async () => {
+  const { process, obtain, count, pass } = world()
+  const held = process()
+  await held.get(place, obtain)
+  pass(HOUR_MS - 59_000)
+  let finish: () => void = () => {}
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const slow = async () => {
+    await gate
+    return obtain()
+  }
+  assert.is(await held.get(place, slow), 'token-1')
+  finish()
+  while (count() < 2) await new Promise((resolve) => setImmediate(resolve))
+  while ((await held.get(place, obtain)) === 'token-1') await new Promise((resolve) => setImmediate(resolve))
+  assert.is(await held.get(place, obtain), 'token-2')
+})
+
+test('a refused one is replaced, for every process; of many refusals one replaces', async () => {
+  const { process, obtain, count } = world()
+  const [one, two] = [process(), process()]
+  await one.get(place, obtain)
+  assert.equal(await Promise.all([one, two, one].map((held) => held.refused(place, 'token-1'))), [
+    true,
+    true,
+    true,
+  ])
+  assert.equal(await Promise.all([one, two].map((held) => held.get(place, obtain))), ['token-2', 'token-2'])
+  assert.is(await two.refused(place, 'token-1'), true, 'a late one: there is another already')
+  assert.is(count(), 2)
+})
+
+test('a replacement that is refused as well stays for a minute', async () => {
+  const { process, obtain, pass } = world()
+  const held = process()
+  await held.get(place, obtain)
+  await held.refused(place, 'token-1')
+  await held.get(place, obtain)
+  assert.is(await held.refused(place, 'token-2'), false)
+  assert.is(await held.get(place, obtain), 'token-2')
+  pass(61_000)
+  assert.is(await held.refused(place, 'token-2'), true)
+  assert.is(await held.get(place, obtain), 'token-3')
+})
+
+test('a failure is not repeated by every request, and not for long', async () => {
+  const { process, obtain, pass } = world()
+  const held = process()
+  let asked = 0
+  const failing = (error: Error) => async () => {
+    asked += 1
+    throw error
+  }
+  const outcome = (error: Error) => held.get(place, failing(error)).then(() => 'a token', String)
+  const busy = new UpstreamError('unavailable', 'busy', {}, 3)
+  assert.match(await outcome(busy), 'busy')
+  assert.match(await outcome(busy), 'busy')
+  assert.is(asked, 1)
+  pass(3_001)
+  assert.match(await outcome(new OAuthError('access_denied', 'no')), 'no')
+  assert.is(asked, 2)
+  pass(1_001)
+  assert.is(await held.get(place, obtain), 'token-1')
+})
+
+test('one of a person is found by that person, so that it goes when they go', async () => {
+  const { process, store, obtain } = world()
+  const subject = 'users/ann' as Subject
+  await process().get({ key: 'hers', subject }, obtain)
+  await process().get(place, obtain)
+  const found: string[] = []
+  for await (const key of store.list(indexes.bySubject(subject))) found.push(key)
+  assert.equal(found, ['token/hers'])
+})
+
+test('without an end it lasts a day', async () => {
+  const { process, obtain, pass } = world({})
+  const held = process()
+  await held.get(place, obtain)
+  pass(20 * HOUR_MS)
+  assert.is(await held.get(place, obtain), 'token-1')
+  pass(5 * HOUR_MS)
+  assert.is(await held.get(place, obtain), 'token-2')
+})
+
+test.run()

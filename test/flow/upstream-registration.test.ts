@@ -1,0 +1,308 @@
+// As whom the gateway appears at an upstream authorization server: a configured client, its own metadata document, or a
+// registration, which it renews when the server has forgotten it.
+import { request as httpRequest } from 'node:http'
+import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
+import * as assert from 'uvu/assert'
+import { parseClientDocument } from '../../src/oauth/client-document.ts'
+import { Client, callTool } from '../security/client.ts'
+import { newBrowser } from '../security/world.ts'
+import { type DiscoveryUpstream, SERVER } from '../support/discovery-upstream.ts'
+import { type TestGateway, USER } from '../support/gateway.ts'
+import { signIn } from '../support/person.ts'
+import { suite } from '../support/suite.ts'
+import { document } from '../support/yaml.ts'
+import {
+  attempt,
+  clientsAt,
+  connect,
+  discoverable,
+  gatewayFor,
+  registrations,
+  route,
+  succeeds,
+} from './discovering.ts'
+
+const test = suite('flow/upstream-registration')
+
+const OWN_DOCUMENT = 'https://gw.test/.well-known/oauth-client/demo'
+const DOCUMENTS = { client_id_metadata_document_supported: true }
+
+const serverRoute = (upstream: DiscoveryUpstream, server: string) =>
+  route(upstream, `{ type: authorization_code, authorization_server: { ${server} } }`)
+
+function publish(upstream: DiscoveryUpstream, change: Record<string, unknown>): void {
+  upstream.knobs.documents[SERVER] = upstream.serverDocument(change)
+}
+
+/** A gateway that people know as https://gw.test, as behind a proxy. */
+const publicly = (yaml: string) => yaml.replace('server: {', 'server: { public_url: "https://gw.test",')
+
+/** What the gateway publishes, as the proxy before it would fetch it. */
+function published(gateway: TestGateway, path: string): Promise<{ status: number; body: string }> {
+  const { port } = gateway.app
+  return new Promise((resolve, reject) => {
+    httpRequest({ host: '127.0.0.1', port, path, headers: { host: 'gw.test' } }, async (response) => {
+      const body = (await response.toArray()).join('')
+      resolve({ status: response.statusCode ?? 0, body })
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+test('spec-U5: a server that takes metadata documents gets the gateway’s own, and assertions signed with its key', async (context) => {
+  const upstream = await discoverable(context)
+  publish(upstream, {
+    ...DOCUMENTS,
+    token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'private_key_jwt'],
+    token_endpoint_auth_signing_alg_values_supported: ['RS256', 'ES256'],
+  })
+  const gateway = await gatewayFor(context, publicly(route(upstream)))
+  const query = await connect(gateway)
+  assert.is(query.get('client_id'), OWN_DOCUMENT)
+  assert.is(query.get('redirect_uri'), 'https://gw.test/upstream/callback/demo')
+  assert.equal(registrations(upstream), [], 'it did not register besides')
+
+  // Judged as strictly as the gateway judges its own clients' documents.
+  const { status, body } = await published(gateway, '/.well-known/oauth-client/demo')
+  assert.is(status, 200)
+  const described = parseClientDocument(OWN_DOCUMENT, body, [])
+  assert.equal(described.redirectUris, ['https://gw.test/upstream/callback/demo'])
+  assert.equal(described.keys, { uri: 'https://gw.test/.well-known/jwks.json' })
+  const { grant_types, application_type, client_name } = JSON.parse(body) as Record<string, unknown>
+  assert.equal(
+    [grant_types, application_type, client_name],
+    [['authorization_code', 'refresh_token'], 'web', 'MCP gateway'],
+  )
+
+  const form = upstream.recorder.to('POST /token')[0]?.form
+  assert.is(form?.get('client_assertion_type'), 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+  const keys = JSON.parse((await published(gateway, '/.well-known/jwks.json')).body) as JSONWebKeySet
+  const { payload } = await jwtVerify(form?.get('client_assertion') ?? '', createLocalJWKSet(keys), {
+    issuer: OWN_DOCUMENT,
+    subject: OWN_DOCUMENT,
+    audience: upstream.origin,
+    requiredClaims: ['jti', 'exp', 'iat'],
+  })
+  assert.type(payload.aud, 'string', 'for the issuer alone')
+  assert.not.match(JSON.stringify(keys), /"d"/, 'no private key is published')
+})
+
+test('spec-U5: a server that names no key-based method meets a public client; one that signs with other algorithms too', async (context) => {
+  const silent = [undefined, ['none'], ['client_secret_basic', 'none']].map((methods) => ({
+    token_endpoint_auth_methods_supported: methods,
+  }))
+  const other = {
+    token_endpoint_auth_methods_supported: ['private_key_jwt'],
+    token_endpoint_auth_signing_alg_values_supported: ['RS256'],
+  }
+  for (const metadata of [...silent, other]) {
+    const upstream = await discoverable(context)
+    publish(upstream, { ...DOCUMENTS, ...metadata })
+    const gateway = await gatewayFor(context, publicly(route(upstream)))
+    assert.is((await connect(gateway)).get('client_id'), OWN_DOCUMENT)
+    const { body } = await published(gateway, '/.well-known/oauth-client/demo')
+    const described = parseClientDocument(OWN_DOCUMENT, body, [])
+    assert.equal([described.authMethod, described.keys], ['none', undefined])
+    assert.is(upstream.recorder.to('POST /token')[0]?.form.get('client_assertion'), null)
+  }
+})
+
+test('a document is published only where it is what the gateway is known by', async (context) => {
+  const upstream = await discoverable(context)
+  const gateway = await gatewayFor(context, publicly(route(upstream)))
+  await connect(gateway)
+  for (const id of ['demo', 'other', 'constructor']) {
+    const { status, body } = await published(gateway, `/.well-known/oauth-client/${id}`)
+    assert.is(status, 404)
+    assert.is((JSON.parse(body) as { error: string }).error, 'not_found')
+  }
+})
+
+interface Way {
+  readonly metadata: Record<string, unknown>
+  readonly server?: string
+  readonly publicly?: boolean
+  readonly clientId: RegExp
+}
+
+const HOSTED = 'https://www.example.com/gateway.json'
+const WAYS: Record<string, Way> = {
+  'a document that is hosted elsewhere is named where the server takes documents': {
+    metadata: DOCUMENTS,
+    server: `client_id_metadata_url: "${HOSTED}"`,
+    clientId: /^https:\/\/www\.example\.com\/gateway\.json$/,
+  },
+  'and where it does not, the gateway registers': {
+    metadata: {},
+    server: `client_id_metadata_url: "${HOSTED}"`,
+    clientId: /^client-/,
+  },
+  'a server that cannot fetch from here is registered with': { metadata: DOCUMENTS, clientId: /^client-/ },
+  'registration: [dynamic] keeps the document back': {
+    metadata: DOCUMENTS,
+    server: 'registration: [dynamic]',
+    publicly: true,
+    clientId: /^client-/,
+  },
+  'registration: [dynamic, cimd] registers first': {
+    metadata: DOCUMENTS,
+    server: 'registration: [dynamic, cimd]',
+    publicly: true,
+    clientId: /^client-/,
+  },
+  'and takes the document where there is nothing to register at': {
+    metadata: { ...DOCUMENTS, registration_endpoint: undefined },
+    server: 'registration: [dynamic, cimd]',
+    publicly: true,
+    clientId: /^https:\/\/gw\.test\//,
+  },
+  'a configured client_id counts before everything': {
+    metadata: DOCUMENTS,
+    server: 'client_id: ours',
+    publicly: true,
+    clientId: /^ours$/,
+  },
+}
+
+for (const [label, { metadata, server = '', publicly: isPublic = false, clientId }] of Object.entries(WAYS)) {
+  test(`spec-U5: ${label}`, async (context) => {
+    const upstream = await discoverable(context)
+    publish(upstream, metadata)
+    const yaml = serverRoute(upstream, server)
+    const gateway = await gatewayFor(context, isPublic ? publicly(yaml) : yaml)
+    assert.match((await connect(gateway)).get('client_id') ?? '', clientId)
+    assert.is(registrations(upstream).length, clientId.source.includes('client-') ? 1 : 0)
+    assert.match(clientsAt(upstream, 'POST /token')[0] ?? '', clientId)
+  })
+}
+
+test('a server that takes documents alone, and a gateway that nobody can fetch one from: the operator is told what helps', async (context) => {
+  const upstream = await discoverable(context)
+  publish(upstream, { ...DOCUMENTS, registration_endpoint: undefined })
+  const gateway = await gatewayFor(context, route(upstream))
+  const { error, description } = await attempt(gateway.url)
+  assert.is(error, 'server_error')
+  assert.match(description ?? '', 'give this gateway a public https URL')
+  assert.equal(clientsAt(upstream, '/authorize'), [])
+})
+
+/** What the server offers, what it answers, and how the gateway then authenticates at its token endpoint. */
+const METHODS: [
+  offered: string[] | undefined,
+  asked: string,
+  echoed: Record<string, unknown>,
+  used: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt',
+][] = [
+  [undefined, 'client_secret_basic', { client_secret: 's' }, 'client_secret_basic'],
+  [['client_secret_post', 'none'], 'client_secret_post', { client_secret: 's' }, 'client_secret_post'],
+  [['none'], 'none', {}, 'none'],
+  [['private_key_jwt', 'none'], 'private_key_jwt', {}, 'private_key_jwt'],
+  [
+    ['private_key_jwt', 'client_secret_basic'],
+    'client_secret_basic',
+    { client_secret: 's' },
+    'client_secret_basic',
+  ],
+  [['tls_client_auth'], 'none', {}, 'none'],
+  // What was echoed counts, unless nobody can do it.
+  [
+    ['client_secret_basic'],
+    'client_secret_basic',
+    { client_secret: 's', token_endpoint_auth_method: 'client_secret_post' },
+    'client_secret_post',
+  ],
+  [
+    ['client_secret_basic'],
+    'client_secret_basic',
+    { client_secret: 's', token_endpoint_auth_method: 'client_secret_jwt' },
+    'client_secret_basic',
+  ],
+  [
+    ['client_secret_basic'],
+    'client_secret_basic',
+    { token_endpoint_auth_method: 'client_secret_basic' },
+    'none',
+  ],
+  [['client_secret_basic'], 'client_secret_basic', { token_endpoint_auth_method: 'private_key_jwt' }, 'none'],
+  [['none'], 'none', { client_secret: 's', token_endpoint_auth_method: 'none' }, 'client_secret_basic'],
+]
+
+for (const [offered, asked, echoed, used] of METHODS) {
+  test(`spec-U5: offered ${offered?.join(', ') ?? 'nothing'}, answered ${JSON.stringify(echoed)}: ${used}`, async (context) => {
+    const upstream = await discoverable(context)
+    publish(upstream, { token_endpoint_auth_methods_supported: offered })
+    upstream.knobs.registration = echoed
+    const gateway = await gatewayFor(context, route(upstream))
+    await succeeds(gateway.url)
+    const [registration] = registrations(upstream)
+    assert.is(registration?.token_endpoint_auth_method, asked)
+    assert.equal(registration?.grant_types, ['authorization_code', 'refresh_token'])
+    assert.is(registration?.application_type, 'web')
+    assert.is(methodOf(upstream), used)
+    const keys = registration?.jwks as JSONWebKeySet | undefined
+    assert.is(keys !== undefined, asked === 'private_key_jwt', 'keys are sent for assertions alone')
+    if (keys === undefined) return
+    const assertion = upstream.recorder.to('POST /token')[0]?.form.get('client_assertion') ?? ''
+    await jwtVerify(assertion, createLocalJWKSet(keys), { audience: upstream.origin })
+  })
+}
+
+function methodOf({ recorder }: DiscoveryUpstream): string {
+  const { headers, form } = recorder.to('POST /token')[0] ?? {}
+  if (headers?.authorization?.startsWith('Basic ')) return 'client_secret_basic'
+  if (form?.has('client_assertion')) return 'private_key_jwt'
+  return form?.has('client_secret') ? 'client_secret_post' : 'none'
+}
+
+test('the key in the file signs for the client in the file, for the issuer alone', async (context) => {
+  const upstream = await discoverable(context)
+  const { generateKeyPair, exportPKCS8, exportJWK } = await import('jose')
+  for (const algorithm of ['ES256', 'ES384', 'RS256', 'EdDSA']) {
+    const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
+    const server = 'client_id: ours, private_key: "${KEY}", private_key_id: k1'
+    const gateway = await gatewayFor(context, serverRoute(upstream, server), {
+      KEY: await exportPKCS8(privateKey),
+    })
+    await succeeds(gateway.url)
+    const assertion = upstream.recorder.to('POST /token').at(-1)?.form.get('client_assertion') ?? ''
+    const { alg, kid } = decodeProtectedHeader(assertion)
+    assert.equal([alg?.replace('Ed25519', 'EdDSA'), kid], [algorithm, 'k1'])
+    const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1' }] }
+    await jwtVerify(assertion, createLocalJWKSet(keys), {
+      issuer: 'ours',
+      subject: 'ours',
+      audience: upstream.origin,
+    })
+  }
+  assert.equal(registrations(upstream), [])
+})
+
+test('a gateway behind a gateway: the inner one is an authorization server like any other', async (context) => {
+  const upstream = await discoverable(context)
+  const inner = await gatewayFor(context, route(upstream))
+  const outer = await gatewayFor(
+    context,
+    document(`\n  demo: { upstream: ${inner.url}/demo, auth: { type: authorization_code } }\n`),
+  )
+  const client = await Client.register(outer.url)
+  const trip = client.trip()
+  const { callback } = await signIn(newBrowser(), trip.url, USER)
+  const answer = await client.redeem(callback.searchParams.get('code') ?? '', trip.verifier)
+  assert.is(await callTool(`${outer.url}/demo`, String(answer.body.access_token), 'whoami'), upstream.origin)
+  const sent = upstream.recorder.to('/mcp').map(({ headers }) => headers.authorization)
+  assert.not.ok(sent.includes(`Bearer ${answer.body.access_token}`))
+})
+
+test('what a client_id may hold is sent as every server can read it', async (context) => {
+  const upstream = await discoverable(context)
+  upstream.knobs.registration = { client_id: 'my-client_1.x', client_secret: 'a-b_c.d~e f:g/h+é' }
+  const gateway = await gatewayFor(context, route(upstream))
+  await succeeds(gateway.url)
+  const { authorization = '' } = upstream.recorder.to('POST /token')[0]?.headers ?? {}
+  const basic = Buffer.from(authorization.replace('Basic ', ''), 'base64').toString()
+  // RFC 6749 Appendix B: as in a form, and nothing more than a form demands.
+  assert.is(basic, 'my-client_1.x:a-b_c.d%7Ee+f%3Ag%2Fh%2B%C3%A9')
+})
+
+test.run()

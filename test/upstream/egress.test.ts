@@ -1,0 +1,196 @@
+// The way out through a forward proxy that the configuration names: who resolves which name, who is told what, and
+// that TLS is spoken with the server itself.
+import { execFile, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import * as assert from 'uvu/assert'
+import { UpstreamError } from '../../src/errors.ts'
+import { createEgress } from '../../src/upstream/egress.ts'
+import { createControlHttp, type Trust } from '../../src/upstream/http.ts'
+import { createPools } from '../../src/upstream/pools.ts'
+import type { Lookup } from '../../src/upstream/resolve.ts'
+import { suite, type TestContext } from '../support/suite.ts'
+import { startHttp } from './harness.ts'
+
+const test = suite('upstream/egress')
+
+/** A proxy that reaches one server, whatever it is asked to connect to. */
+async function startProxy({ after }: TestContext, port: number, refuse?: number) {
+  const asked: { target: string | undefined; authorization: string | undefined }[] = []
+  const server = createServer((_request, response) => response.writeHead(500).end('not a CONNECT'))
+  server.on('connect', ({ url, headers }, client: Socket) => {
+    asked.push({ target: url, authorization: headers['proxy-authorization'] })
+    client.on('error', () => {})
+    if (refuse !== undefined) {
+      client.end(`HTTP/1.1 ${refuse} No\r\n\r\n`)
+      return
+    }
+    const server = connect(port, '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      server.pipe(client).pipe(server)
+    })
+    server.on('error', () => client.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+}
+
+function through(context: TestContext, proxy: string, direct: readonly string[] = [], lookup?: Lookup) {
+  const egress = createEgress({ proxy, authorization: 'Basic c2VjcmV0', direct })
+  context.after(() => egress.close())
+  const http = createControlHttp({ egress, ...(lookup && { lookup }) })
+  const get = async (url: string, trust: Trust = 'configured') =>
+    String((await http({ method: 'GET', url: new URL(url), headers: {}, trust })).body)
+  return { egress, get }
+}
+
+const answering =
+  (address: string): Lookup =>
+  (_hostname, _options, callback) =>
+    callback(null, [{ address, family: 4 }])
+
+test('what the operator wrote goes to the proxy by name, and is not resolved here', async (context) => {
+  const { port } = await startHttp(context, (request, response) => response.end(request.headers.host))
+  const proxy = await startProxy(context, port)
+  const { get } = through(context, proxy.origin, [], () => assert.unreachable('a lookup'))
+  assert.is(await get('http://as.corp.test:8080/token'), 'as.corp.test:8080')
+  assert.equal(proxy.asked, [{ target: 'as.corp.test:8080', authorization: 'Basic c2VjcmV0' }])
+})
+
+test('loopback and the hosts named as direct never see the proxy', async (context) => {
+  const { port } = await startHttp(context, (_request, response) => response.end('direct'))
+  const proxy = await startProxy(context, port)
+  const { get } = through(context, proxy.origin, ['inside.test'], answering('127.0.0.1'))
+  for (const host of ['127.0.0.1', 'localhost', 'inside.test', 'deep.inside.test'])
+    assert.is(await get(`http://${host}:${port}/`), 'direct', host)
+  assert.equal(proxy.asked, [])
+  assert.is(await get(`http://notinside.test:${port}/`), 'direct')
+  assert.is(proxy.asked.length, 1)
+})
+
+test('a proxy that refuses is an upstream that cannot be reached, and its answer is not taken for the upstream’s', async (context) => {
+  const { port } = await startHttp(context, (_request, response) => response.end('never'))
+  for (const status of [403, 407, 502]) {
+    const proxy = await startProxy(context, port, status)
+    const { get } = through(context, proxy.origin)
+    const error = await get('http://as.corp.test/').catch((thrown: unknown) => thrown)
+    assert.instance(error, UpstreamError)
+    assert.equal((error as UpstreamError).fault, 'unreachable')
+    assert.is((error as UpstreamError).detail.reason, `ERR_PROXY_${status}`)
+  }
+})
+
+test('sec-F3: what a stranger wrote is resolved and judged here: a private address is refused before the proxy hears of it', async (context) => {
+  const { port } = await startHttp(context, (_request, response) => response.end('inside'))
+  const proxy = await startProxy(context, port)
+  const { get } = through(context, proxy.origin, [], answering('169.254.169.254'))
+  for (const trust of ['foreign', { derivedFrom: 'mcp.test' }] as const) {
+    const error = await get('https://client.test/', trust).catch((thrown: unknown) => thrown)
+    assert.is((error as UpstreamError).fault, 'unreachable')
+  }
+  assert.equal(proxy.asked, [])
+  assert.is(await get('http://as.corp.test/'), 'inside', 'and what the operator wrote still goes')
+})
+
+test('calls to upstreams go through it too', async (context) => {
+  const { port } = await startHttp(context, (request, response) => response.end(request.headers.host))
+  const proxy = await startProxy(context, port)
+  const { egress } = through(context, proxy.origin)
+  const pools = createPools({ egress })
+  context.after(() => pools.close())
+  const url = new URL('http://mcp.corp.test/mcp')
+  for (const isStream of [false, true]) {
+    const dispatcher = pools.dispatcher(url, { connectMs: 2000 }, isStream)
+    const { body } = await dispatcher.request({ origin: url.origin, path: url.pathname, method: 'GET' })
+    assert.is(await body.text(), 'mcp.corp.test')
+  }
+  assert.equal(
+    proxy.asked.map(({ target }) => target),
+    ['mcp.corp.test:80', 'mcp.corp.test:80'],
+  )
+})
+
+const hasOpenssl = (() => {
+  try {
+    execFileSync('openssl', ['version'])
+    return true
+  } catch {
+    return false
+  }
+})()
+
+function certificate({ after }: TestContext, name: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-test-'))
+  after(() => rmSync(folder, { recursive: true }))
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', '2']
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+  execFileSync('openssl', ['req', '-x509', ...kind, '-nodes', '-keyout', key, '-out', cert, ...subject], {
+    stdio: 'ignore',
+  })
+  return { path: cert, key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+}
+
+const CHILD = `
+import { createEgress } from ${JSON.stringify(new URL('../../src/upstream/egress.ts', import.meta.url).href)}
+import { createControlHttp } from ${JSON.stringify(new URL('../../src/upstream/http.ts', import.meta.url).href)}
+const { proxy, urls } = JSON.parse(process.argv[1])
+const egress = createEgress({ proxy, direct: [] })
+const lookup = (_hostname, _options, callback) => callback(null, [{ address: '93.184.216.34', family: 4 }])
+const http = createControlHttp({ egress, lookup })
+const ask = (url) => http({ method: 'GET', url: new URL(url), headers: {}, trust: 'foreign' })
+  .then(({ body }) => String(body), ({ fault }) => fault)
+console.log(JSON.stringify(await Promise.all(urls.map(ask))))
+await egress.close()
+`
+
+test.skipUnless(hasOpenssl, 'no openssl to make a certificate with')(
+  'sec-F3: the proxy is told the checked address, and the server behind it must prove the name',
+  async (context) => {
+    const { path, key, cert } = certificate(context, 'client.test')
+    const server = createTlsServer({ key, cert }, (request, response) => response.end(request.headers.host))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    context.after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const proxy = await startProxy(context, (server.address() as AddressInfo).port)
+    const input = JSON.stringify({
+      proxy: proxy.origin,
+      urls: ['https://client.test/', 'https://other.test/'],
+    })
+    const script = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', CHILD, input]
+    const { stdout } = await promisify(execFile)(process.execPath, script, {
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: path },
+    })
+    assert.equal(JSON.parse(stdout), ['client.test', 'unreachable'])
+    assert.equal(
+      proxy.asked.map(({ target }) => target),
+      ['93.184.216.34:443', '93.184.216.34:443'],
+    )
+
+    const { egress } = through(context, proxy.origin)
+    const pools = createPools({ egress })
+    context.after(() => pools.close())
+    const url = new URL('https://client.test/mcp')
+    const answer = await pools
+      .dispatcher(url, { connectMs: 2000, ca: cert }, false)
+      .request({ origin: url.origin, path: '/mcp', method: 'GET' })
+    assert.is(await answer.body.text(), 'client.test')
+    assert.is(proxy.asked.at(-1)?.target, 'client.test:443')
+  },
+)
+
+test.run()
