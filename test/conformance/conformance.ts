@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const [major = 0] = process.versions.node.split('.').map(Number)
 
@@ -30,6 +30,8 @@ export interface RunOptions {
   /** Opens the URL that the suite asks its user to open, and signs in there. */
   readonly browse?: (url: string) => Promise<unknown>
   readonly limitMs?: number
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export async function conformance(parameters: string[], options: RunOptions = {}): Promise<Findings> {
@@ -45,12 +47,13 @@ export async function conformance(parameters: string[], options: RunOptions = {}
 
 /** What the suite prints: for its commands that write no results. */
 export async function run(parameters: string[], options: RunOptions = {}) {
-  const { browse, limitMs = 18_000 } = options
+  const { browse, limitMs = 18_000, env = {} } = options
   if (modernNode === undefined) throw new Error(WHY_SKIPPED)
   // With the limit, a suite whose browser never arrives does not wait its five minutes.
   const child = spawn(modernNode, [program, ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: limitMs,
+    env: { ...process.env, ...env },
   })
   const [output] = await Promise.all([attend(child, browse), once(child, 'close')])
   return { exitCode: child.exitCode, output }
@@ -85,13 +88,16 @@ function urlToOpen(output: string): string | undefined {
 }
 
 async function readResults(folder: string): Promise<Check[][]> {
-  // One folder per scenario: `<what is tested>-<scenario>-<time>`.
-  const named = (name: string) => /^(?:authorization-server|server)-(.+)-\d{4}-\d\d-\d\dT/.exec(name)?.[1]
-  const names = (await readdir(folder)).sort()
+  // One folder per scenario, whose name may have a slash: `[<what is tested>-]<scenario>-<time>/checks.json`.
+  const named = (name: string) =>
+    /^(?:authorization-server-|server-)?(.+)-\d{4}-\d\d-\d\dT/.exec(name)?.[1] ?? name
+  const names = (await readdir(folder, { recursive: true })).filter(
+    (name) => basename(name) === 'checks.json',
+  )
   return Promise.all(
-    names.map(async (name) => {
-      const checks = JSON.parse(await readFile(join(folder, name, 'checks.json'), 'utf8')) as Check[]
-      return checks.map((check) => ({ ...check, scenario: named(name) ?? name }))
+    names.sort().map(async (name) => {
+      const checks = JSON.parse(await readFile(join(folder, name), 'utf8')) as Check[]
+      return checks.map((check) => ({ ...check, scenario: named(name) }))
     }),
   )
 }
