@@ -14,6 +14,7 @@ import type { Numbers } from './control/protocol.ts'
 import { routesSince, type Since } from './control/since.ts'
 import { forgetDepartedUsers } from './departed.ts'
 import type { Deps } from './endpoints/endpoint.ts'
+import { REGISTRATIONS } from './endpoints/register.ts'
 import { UpstreamError } from './errors.ts'
 import { watchExchanges } from './exchanges.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
@@ -21,6 +22,7 @@ import { buildLogins } from './login/index.ts'
 import { asUsers, type InitialUser, initialUser } from './login/initial-user.ts'
 import { createThrottle } from './login/throttle.ts'
 import type { Log } from './ops/log.ts'
+import { createBucket } from './policy/bucket.ts'
 import { createServer } from './server.ts'
 import { openStore } from './store/open.ts'
 import { createSigningKeys } from './store/signing-keys.ts'
@@ -109,7 +111,18 @@ export async function startApp(options: AppOptions): Promise<App> {
   const clientDocuments = createClientDocuments(createPolite(controlHttp, now), now)
   const issuerKeys = createIssuerKeys({ http: controlHttp, now, log })
   const signingKeys = createSigningKeys(store, sealer, now)
-  const deps: Deps = { store, sealer, signingKeys, streams, clientDocuments, issuerKeys, now, log }
+  const registrations = createBucket({ ...REGISTRATIONS, now })
+  const deps: Deps = {
+    store,
+    sealer,
+    signingKeys,
+    streams,
+    clientDocuments,
+    issuerKeys,
+    registrations,
+    now,
+    log,
+  }
   const pools = createPools({ egress })
   const throttle = createThrottle(now)
   const links = createLinks(store, sealer, now)

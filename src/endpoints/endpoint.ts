@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Gateway } from '../gateway.ts'
 import type { Log } from '../ops/log.ts'
+import type { Bucket } from '../policy/bucket.ts'
 import type { Reply } from '../reply.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { SigningKeys } from '../store/signing-keys.ts'
@@ -25,6 +26,7 @@ export interface Deps {
   readonly signingKeys: SigningKeys
   readonly streams: Streams
   readonly clientDocuments: ClientDocuments
+  readonly registrations: Bucket
   readonly issuerKeys: IssuerKeys
   readonly now: () => number
   readonly log: Log

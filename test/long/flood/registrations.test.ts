@@ -14,7 +14,9 @@ test(
     const report = await flood(context, REGISTRATIONS)
     console.log(describeFlood(report))
     const { before, after, end, statuses, failures, flooded } = report
-    assert.equal([...statuses], [[201, REGISTRATIONS]])
+    const answered = (status: number) => statuses.get(status) ?? 0
+    assert.is(answered(201) + answered(429), REGISTRATIONS)
+    assert.ok(answered(201) > 0 && answered(429) > 0)
     assert.ok(after.rows <= before.rows, `${before.rows} rows → ${after.rows}`)
     assert.ok(after.dataMiB - before.dataMiB < 1, 'the data file has grown')
     for (const { rssMiB } of [after, end]) assert.ok(rssMiB - before.rssMiB <= 64, 'memory has grown')
