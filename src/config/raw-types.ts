@@ -810,6 +810,9 @@ export interface RawScopesConfig {
    * Broad scopes with the narrower ones that each includes, and those with theirs.
    */
   readonly implies?: {
+    /**
+     * The narrower scopes.
+     */
     readonly [k: string]: readonly string[]
   }
 }

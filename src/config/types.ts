@@ -694,6 +694,9 @@ export interface ScopesConfig {
    * Broad scopes with the narrower ones that each includes, and those with theirs.
    */
   readonly implies: {
+    /**
+     * The narrower scopes.
+     */
     readonly [k: string]: readonly string[]
   }
 }
