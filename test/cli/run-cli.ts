@@ -1,10 +1,7 @@
 // Runs the command line as people do: a process of its own, with its exit code and both of its streams.
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-
-export const entry = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
-export const tsx = import.meta.resolve('tsx')
+import { gatewayCommand } from '../support/command.ts'
 
 export interface Outcome {
   readonly code: number | null
@@ -23,7 +20,7 @@ export async function runCli(
   { input = '', env = {}, cwd }: CliOptions = {},
 ): Promise<Outcome> {
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['--import', tsx, entry, ...args], { cwd, env: { PATH, ...env } })
+  const child = spawn(process.execPath, [...gatewayCommand, ...args], { cwd, env: { PATH, ...env } })
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
   child.stdin.end(input)
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed])

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { gatewayCommand } from '../support/command.ts'
 import { suite } from '../support/suite.ts'
 import { runCli } from './run-cli.ts'
 
@@ -29,10 +29,9 @@ const cli = (...args: string[]) => runCli(args, { cwd: folder, env: { HOME: fold
 test.before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'running-'))
   write(YAML)
-  const entry = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
   const { PATH = '' } = process.env
   // Not watched: the test says when.
-  gateway = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), entry, 'serve', '--no-watch'], {
+  gateway = spawn(process.execPath, [...gatewayCommand, 'serve', '--no-watch'], {
     cwd: folder,
     env: { PATH, HOME: folder },
     stdio: ['ignore', 'ignore', 'pipe'],

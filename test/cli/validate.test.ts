@@ -13,8 +13,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { gatewayCommand } from '../support/command.ts'
 import { suite } from '../support/suite.ts'
-import { entry, runCli, tsx } from './run-cli.ts'
+import { runCli } from './run-cli.ts'
 
 const test = suite('cli/validate')
 
@@ -196,7 +197,7 @@ test('--fix and --watch need files', async () => {
 test('--watch checks again when a file changes, and ends with the last result', async () => {
   const file = join(folder, 'watched.yaml')
   writeFileSync(file, GOOD)
-  const args = ['--import', tsx, entry, 'validate', '--watch', '--format', 'line', 'watched.yaml']
+  const args = [...gatewayCommand, 'validate', '--watch', '--format', 'line', 'watched.yaml']
   const child = spawn(process.execPath, args, { cwd: folder, env: { PATH: process.env.PATH ?? '' } })
   let shown = ''
   const seen = (text: string) =>

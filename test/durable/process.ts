@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { gatewayCommand } from '../support/command.ts'
 import { USER } from '../support/gateway.ts'
 import type { TestContext } from '../support/suite.ts'
 
@@ -35,8 +35,6 @@ export interface Served {
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
 
-const main = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
-
 /** Starts it; it may still refuse to run. */
 export async function launch({ after }: TestContext, options: ServeOptions): Promise<Served> {
   const { folder, yaml, env = {}, file = 'gateways.yaml', under = [] } = options
@@ -45,7 +43,8 @@ export async function launch({ after }: TestContext, options: ServeOptions): Pro
   const [command = process.execPath, ...args] = [
     ...under,
     process.execPath,
-    ...['--import', import.meta.resolve('tsx'), main, 'serve', '--config', path],
+    ...gatewayCommand,
+    ...['serve', '--config', path],
   ]
   const child = spawn(command, args, {
     stdio: ['ignore', 'inherit', 'pipe'],
