@@ -1,4 +1,4 @@
-// Runs every test file in a uvu process of its own, two at a time, and believes a file only if uvu's summary,
+// Runs every test file in a uvu process of its own, several at a time, and believes a file only if uvu's summary,
 // the exit code and the file's text agree. It knows nothing about what the tests test.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,6 +17,8 @@ export interface RunInput {
   /** Fewer tests than this is a failure, even if all of them pass. */
   leastTests: number
   write: (text: string) => void
+  /** Many tests wait most of their time. */
+  atOnce?: number
   fileLimitMs?: number
   runLimitMs?: number
   /** How long a process may live on after its summary: longer means a test left something open. */
@@ -68,7 +70,7 @@ export async function runTests(input: RunInput): Promise<RunResult> {
       write(report(name, result, performance.now() - started))
     }
   }
-  await Promise.all([worker(), worker()])
+  await Promise.all(Array.from({ length: input.atOnce ?? 2 }, worker))
   stop.release()
   const total = sum.passed + sum.failed + sum.skipped
   if (stop.signal.aborted) fail(`stopped with ${queue.length} files not run`)
