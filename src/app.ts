@@ -2,10 +2,8 @@
 // next generation, swaps one pointer, and lets the old one end with its last request.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import { createHeldTokens } from './auth/held-tokens.ts'
-import { createLinks } from './auth/links.ts'
-import { createRefresh } from './auth/refresh.ts'
-import { createRevocations } from './auth/revocations.ts'
+import { restartSettings, storePath } from './app/restart.ts'
+import { openServices } from './app/services.ts'
 import { type Loaded, loadConfig } from './config/load.ts'
 import { describeProblem } from './config/problem.ts'
 import type { Config } from './config/types.ts'
@@ -13,8 +11,6 @@ import { countRoutes } from './control/numbers.ts'
 import type { Numbers } from './control/protocol.ts'
 import { routesSince, type Since } from './control/since.ts'
 import { forgetDepartedUsers } from './departed.ts'
-import type { Deps } from './endpoints/endpoint.ts'
-import { REGISTRATIONS } from './endpoints/register.ts'
 import { UpstreamError } from './errors.ts'
 import { watchExchanges } from './exchanges.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
@@ -22,18 +18,9 @@ import { buildLogins } from './login/index.ts'
 import { asUsers, type InitialUser, initialUser } from './login/initial-user.ts'
 import { createThrottle } from './login/throttle.ts'
 import type { Log } from './ops/log.ts'
-import { createBucket } from './policy/bucket.ts'
 import { createServer } from './server.ts'
-import { openStore } from './store/open.ts'
-import { createSigningKeys } from './store/signing-keys.ts'
 import { type StatePaths, statePaths } from './store/state-folder.ts'
-import { createStreams } from './streams.ts'
-import { createClientDocuments } from './upstream/client-documents.ts'
-import { createEgress } from './upstream/egress.ts'
-import { createControlHttp } from './upstream/http.ts'
-import { createIssuerKeys } from './upstream/issuer-keys.ts'
-import { createPolite } from './upstream/politeness.ts'
-import { createPools, type Destination } from './upstream/pools.ts'
+import type { Destination } from './upstream/pools.ts'
 
 /** A configuration text and where it comes from. */
 export interface Source {
@@ -97,50 +84,16 @@ export async function startApp(options: AppOptions): Promise<App> {
   const load = (text: string): Loaded => loadConfig({ file: source.name, folder: source.folder, text, env })
   const first = load(source.text)
   const paths = statePaths(stateFolder, storePath(first.config), source.folder)
-  const { store, sealer } = await openStore(first.config.store, paths, now)
   let gateway: Gateway | undefined
   const current = (): Gateway => {
     if (gateway === undefined)
       throw new Error('a request arrived before the first configuration was compiled')
     return gateway
   }
-  const streams = createStreams({ store, current, now })
-  const { proxy, proxy_authorization: authorization, direct } = first.config.egress
-  const egress = createEgress({ proxy, authorization, direct })
-  const controlHttp = createControlHttp({ egress })
-  const clientDocuments = createClientDocuments(createPolite(controlHttp, now), now)
-  const issuerKeys = createIssuerKeys({ http: controlHttp, now, log })
-  const signingKeys = createSigningKeys(store, sealer, now)
-  const registrations = createBucket({ ...REGISTRATIONS, now })
-  const deps: Deps = {
-    store,
-    sealer,
-    signingKeys,
-    streams,
-    clientDocuments,
-    issuerKeys,
-    registrations,
-    now,
-    log,
-  }
-  const pools = createPools({ egress })
+  const services = await openServices({ config: first.config, paths, current, now, log })
+  const { deps, authDeps, pools } = services
+  const { store, streams } = deps
   const throttle = createThrottle(now)
-  const links = createLinks(store, sealer, now)
-  const revocations = createRevocations(controlHttp, log)
-  const { refresh, settled: refreshesSettled } = createRefresh({ links, store, http: controlHttp, now })
-  const heldTokens = createHeldTokens({ store, sealer, now, log })
-  const authDeps = {
-    store,
-    sealer,
-    signingKeys,
-    links,
-    refresh,
-    revocations,
-    heldTokens,
-    http: controlHttp,
-    now,
-    log,
-  }
   let firstUser = await initialUserOf(first.config, env, paths)
 
   const server = createServer({ current, deps, pools, tls: first.config.server.tls })
@@ -177,7 +130,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     firstUser ??= await initialUserOf(loaded.config, env, paths)
     const next = build(loaded)
     // Again, in case the store failed after the last swap: who comes back now must inherit nothing.
-    await forgetDepartedUsers(current(), deps)
+    const previous = current()
+    await forgetDepartedUsers(previous, deps)
     gateway = next
     const restartPending = restartSettings(first.config, loaded.config)
     const since = routesSince(running.since, loaded.config, next.generation)
@@ -188,15 +142,15 @@ export async function startApp(options: AppOptions): Promise<App> {
       log.warn('a changed setting takes effect after a restart', { setting })
     onApplied?.(loaded.config)
     pools.retain(destinations(next))
-    await cleanUp(next)
+    await cleanUp(next, previous)
     warmUp(next, log)
     return next
   }
 
   /** The swap is made: what fails here is made up for by the next look at the streams, and before the next swap. */
-  async function cleanUp(next: Gateway): Promise<void> {
+  async function cleanUp(next: Gateway, previous: Gateway): Promise<void> {
     try {
-      await forgetDepartedUsers(next, deps)
+      await forgetDepartedUsers(next, deps, previous)
       await streams.check()
     } catch (error) {
       log.error('not all that was removed could be cleaned up yet', { reason: String(error) })
@@ -238,10 +192,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await closed
       streams.close()
       // A refresh token that works once is spent by now: its successor must be stored, or that person is signed out.
-      await atMost(LAST_REFRESHES_MS, Promise.all([refreshesSettled(), revocations.settled()]))
-      await pools.close()
-      await egress.close()
-      await store.close()
+      await atMost(LAST_REFRESHES_MS, services.settled())
+      await services.close()
     },
   }
 }
@@ -285,31 +237,6 @@ function warmUp({ routes }: Gateway, log: Log): void {
       })
     })
   }
-}
-
-function storePath({ store }: Config): string | undefined {
-  return store.type === 'embedded' ? store.path : undefined
-}
-
-/** These are read once, at the start; the rest of the file takes effect all the same. */
-const RESTART: { readonly [setting: string]: (config: Config) => unknown } = {
-  'server.host': ({ server }) => server.host,
-  'server.port': ({ server }) => server.port,
-  'server.tls.cert': ({ server }) => server.tls?.cert,
-  'server.tls.key': ({ server }) => server.tls?.key,
-  'egress.proxy': ({ egress }) => egress.proxy,
-  'egress.proxy_authorization': ({ egress }) => egress.proxy_authorization,
-  'egress.direct': ({ egress }) => egress.direct,
-  'store.type': ({ store }) => store.type,
-  'store.path': storePath,
-  'store.keys': ({ store }) => store.keys,
-  'observability.log.format': ({ observability }) => observability.log.format,
-}
-
-function restartSettings(running: Config, next: Config): string[] {
-  const differs = (read: (config: Config) => unknown) =>
-    JSON.stringify(read(running)) !== JSON.stringify(read(next))
-  return Object.entries(RESTART).flatMap(([setting, read]) => (differs(read) ? [setting] : []))
 }
 
 /** Connections that no route uses any more end with their last answer. */

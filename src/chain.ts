@@ -40,8 +40,8 @@ function authenticateStep(
   resource: string,
 ): Step {
   const scopes = [...new Set([...(issuer?.scopes ?? []), ...required])]
-  const carried = scopes.length === 0 ? '' : `with the scope ${scopes.join(' ')}, else 403, `
-  const otherwise = `${carried}else 401 with resource_metadata`
+  const carried = scopes.length === 0 ? '' : `, and with the scope ${scopes.join(' ')}, else 403`
+  const otherwise = `else 401 with resource_metadata${carried}`
   if (issuer === undefined) {
     const detail = `a bearer token of this gateway for ${resource}, ${otherwise}`
     return { name: 'authenticate', detail, pointer: '/tokens' }

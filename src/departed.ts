@@ -5,14 +5,22 @@ import type { Subject } from './slots.ts'
 import { indexes, type KnownUser } from './store/records.ts'
 import type { Store } from './store/store.ts'
 
-/** Deletes sessions, grants and links of every subject that nobody vouches for. Run at start and after each reload. */
-export async function forgetDepartedUsers(gateway: Gateway, { store, log }: Deps): Promise<void> {
+/**
+ * Deletes sessions, grants and links of every subject that nobody vouches for. Run at start and after each reload.
+ * `previous`: the generation before, if one ran. A route that left with them knew where their tokens are to be taken back.
+ */
+export async function forgetDepartedUsers(
+  gateway: Gateway,
+  { store, log }: Deps,
+  previous?: Gateway,
+): Promise<void> {
+  const routes = [gateway, previous].flatMap((one) => (one === undefined ? [] : [...one.routes.values()]))
   for await (const key of store.list(indexes.users)) {
     const user = await store.get<KnownUser>(key)
     if (user === undefined || gateway.knows(user.value.subject)) continue
     // The row stays: a sign-in that was under way may write after us, and is then found the next time.
     const { subject } = user.value
-    for (const { auth } of gateway.routes.values()) await auth.link?.forget?.(subject)
+    for (const { auth } of routes) await auth.link?.forget?.(subject)
     if ((await forget(subject, store)) > 0) log.info('user forgotten', { subject })
   }
 }

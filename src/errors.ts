@@ -2,7 +2,7 @@
 // public; `detail` is for the log only. Neither ever holds a secret, a code or a token.
 
 /** Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2, RFC 8707 §2, RFC 7009 §2.2.1 and OIDC Core §3.1.2.6. */
-export const OAUTH_STATUS = {
+const OAUTH_STATUS = {
   invalid_request: 400,
   invalid_client: 401,
   invalid_grant: 400,
@@ -76,7 +76,7 @@ export class PageError extends GatewayError {
 }
 
 /** What went wrong between the gateway and an upstream, and the status the client gets for it. */
-export const UPSTREAM_STATUS = {
+const UPSTREAM_STATUS = {
   unreachable: 502,
   reset: 502,
   bad_response: 502,

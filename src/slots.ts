@@ -57,8 +57,8 @@ export interface UpstreamLink {
 export interface KeyForm {
   readonly instructions: string | undefined
   readonly helpUrl: string | undefined
-  /** Every host that a key is sent to. */
-  readonly hosts: readonly string[]
+  /** Every origin that a key is sent to. */
+  readonly sentTo: readonly string[]
   /** Asks the upstream. Resolves with what is wrong with the key, as the page says it; undefined: it is good. Throws UpstreamError when the upstream cannot say. */
   check(key: string): Promise<string | undefined>
 }
@@ -84,6 +84,8 @@ export interface UpstreamPending {
   readonly state: string
   readonly codeVerifier: string
   readonly scopes: readonly string[]
+  /** Of a key form: its page has promised that a key goes nowhere else. */
+  readonly sentTo?: readonly string[]
 }
 
 /** Slot 2: how the gateway authenticates to the upstream. One per route. */
@@ -94,18 +96,24 @@ export interface UpstreamAuth {
   /** The upstream answered 401 to what was sent. True: attach again, the credentials are others now. After the second time there is no third. */
   rejected?(caller: Caller, sent: Credentials, time: 1 | 2): Promise<boolean>
   readonly link?: UpstreamLink
-  /** What the gateway publishes of itself as a client, at that path; undefined while nobody has to read it. */
-  readonly clientDocument?: {
-    readonly path: string
-    read(): Promise<Readonly<Record<string, unknown>> | undefined>
-  }
+  /** What the gateway publishes of itself as a client, each at its path. */
+  readonly clientDocuments?: readonly OwnDocument[]
   /** Asks the upstream what can be asked before anybody comes. Throws UpstreamError; nothing depends on it. */
   warmUp?(): Promise<void>
 }
 
+/** A client ID metadata document of the gateway. Routes with the same authorization server have the same path. */
+export interface OwnDocument {
+  readonly path: string
+  /** What this route needs there. */
+  readonly grantTypes: readonly string[]
+  /** `grantTypes`: of all who share it. Undefined while nobody has to read it. */
+  read(grantTypes: readonly string[]): Promise<Readonly<Record<string, unknown>> | undefined>
+}
+
 /** What the upstream is told about the caller, besides its credentials. Absent on most routes. */
 export interface UpstreamIdentity {
-  /** Every header that it may set, in lower case: a client's own copies never pass, also while it sets none. */
+  /** Every header that it may set, folded: a client's own copies never pass, also while it sets none. */
   readonly headerNames: ReadonlySet<string>
   headers(caller: Caller): Promise<Readonly<Record<string, string>>>
 }
@@ -123,6 +131,19 @@ export interface Profile {
   readonly email?: string
   /** By name, as the configuration or the issuer states them. */
   readonly claims: Readonly<Record<string, unknown>>
+  /** The clients that an issuer's token names. They count against its bearer alone: an issuer's client may be called like one of the gateway. */
+  readonly clientIds?: readonly string[]
+  /** What an issuer's token leaves open. It may count against somebody, never for them. */
+  readonly doubts?: Doubts
+}
+
+export interface Doubts {
+  /** Addresses that the issuer does not say it verified. */
+  readonly emails: readonly string[]
+  /** Their groups are more than the token lists. */
+  readonly areGroupsUntold: boolean
+  /** Claims that have to be asked for elsewhere. */
+  readonly untoldClaims: readonly string[]
 }
 
 /** Slot 1: how a person signs in at the gateway (screen 1). Global, several at once. */

@@ -3,7 +3,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Gateway, Route } from './gateway.ts'
 import { findAccessToken } from './oauth/grant.ts'
-import { isSubjectOf } from './oauth/issuer-token.ts'
+import { isFor, isSubjectOf } from './oauth/issuer-token.ts'
+import { includesAll } from './oauth/scope.ts'
 import { mayUse } from './policy/access.ts'
 import type { Caller } from './slots.ts'
 import { type Grant, keys } from './store/records.ts'
@@ -41,7 +42,7 @@ const CHECK_MS = 2_000
 /** Checking thousands of streams in one go would hold up the requests. */
 const BATCH = 100
 
-export function judgeStream(
+function judgeStream(
   { caller, tokenExpiresAtMs, upstream }: OpenStream,
   grant: Grant | undefined,
   gateway: Gateway,
@@ -62,11 +63,18 @@ function routeOf(grant: Grant | undefined, gateway: Gateway): Route | undefined 
   return grant && gateway.standing(grant)?.route
 }
 
-/** Another issuer's token can't be taken back, so what it said is good to its end; the route and its access may change. */
-function routeOfIssued({ route: name, subject, profile }: Caller, gateway: Gateway): Route | undefined {
+/** Another issuer's token can't be taken back, so what it said is good to its end; what the route demands of it may change. */
+function routeOfIssued(
+  { route: name, subject, profile, scopes }: Caller,
+  gateway: Gateway,
+): Route | undefined {
   const route = gateway.routes.get(name)
   if (route?.tokens.kind !== 'issuer' || !isSubjectOf(subject, route.tokens.issuer)) return undefined
-  return mayUse(route.access, profile) ? route : undefined
+  const isAdmitted =
+    isFor(route.tokens.audience, profile.claims) &&
+    includesAll(scopes, route.scopes, route.hierarchy) &&
+    mayUse(route.access, profile)
+  return isAdmitted ? route : undefined
 }
 
 export function createStreams({ store, current, now }: StreamsOptions): Streams {

@@ -10,7 +10,7 @@ import { serviceSource } from './service-source.ts'
 
 export function clientCredentials(entry: ClientCredentialsAuth, context: AuthContext): UpstreamAuth {
   const { heldTokens, http, now } = context.deps
-  const source = serviceSource(entry, context)
+  const source = serviceSource(entry, 'client_credentials', context)
 
   const placeOf = (destination: Destination): Place => ({
     key: `client_credentials/${source.fingerprint(destination)}`,
@@ -20,11 +20,12 @@ export function clientCredentials(entry: ClientCredentialsAuth, context: AuthCon
   async function token(): Promise<string> {
     const destination = await source.destination()
     return heldTokens.get(placeOf(destination), () =>
-      source.request(() => requestToken({ http, server: destination.server, nowMs: now() }, destination)),
+      source.request(destination, (at) => requestToken({ http, server: at.server, nowMs: now() }, at)),
     )
   }
 
   return {
+    clientDocuments: source.clientDocuments,
     async warmUp() {
       await token()
     },

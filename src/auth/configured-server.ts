@@ -1,6 +1,7 @@
 // What the configuration says of a route's authorization server, as the sign-in needs it: where it is, or where to look,
 // and what only the configuration knows.
 import type { AuthorizationCodeAuth } from '../config/types.ts'
+import { SIGN_IN_GRANTS } from '../oauth/grant-types.ts'
 import { parseScope } from '../oauth/scope.ts'
 import type { AccountQuestion } from '../upstream/account.ts'
 import { chooseAuthMethod } from '../upstream/register.ts'
@@ -28,7 +29,11 @@ export function reachOf(entry: ConfiguredServer['entry']): Reach {
 export type SourceAuth = Pick<AuthorizationCodeAuth, 'authorization_server' | 'scope' | 'resource'>
 
 /** Endpoints in the configuration are taken as they are; anything less is completed by discovery. */
-export function sourceOf(auth: SourceAuth, context: AuthContext): ServerSource {
+export function sourceOf(
+  auth: SourceAuth,
+  context: AuthContext,
+  grantTypes: readonly string[] = SIGN_IN_GRANTS,
+): ServerSource {
   const configured = context.server(auth.authorization_server)
   const { entry, redirectUri } = configured
   const key = clientKey(entry ?? {}, context.deps)
@@ -50,7 +55,7 @@ export function sourceOf(auth: SourceAuth, context: AuthContext): ServerSource {
               hasKey: entry.private_key !== undefined,
               authMethod: entry.token_endpoint_auth_method,
             },
-      ownClient: ownClientOf(configured, context.clientName),
+      ownClient: { ...ownClientOf(configured, context.clientName), grantTypes },
       key,
       endpointHosts: entry?.endpoint_hosts ?? [],
       scope: auth.scope,
@@ -67,7 +72,7 @@ export function sourceOf(auth: SourceAuth, context: AuthContext): ServerSource {
 function ownClientOf(
   { entry, redirectUri, documentUrl }: ConfiguredServer,
   clientName: string,
-): OwnClientInput {
+): Omit<OwnClientInput, 'grantTypes'> {
   return {
     ways: entry?.registration ?? ['cimd', 'dynamic'],
     documentUrl,
@@ -116,4 +121,13 @@ export function fixedServer(
         : { endpoint: entry.revocation_endpoint, trust: 'configured' },
     redirectUri,
   }
+}
+
+/** Nobody is sent to an authorization endpoint, so the one that has to be named may be any. */
+export function withoutBrowser(configured: ConfiguredServer): ConfiguredServer {
+  const { entry } = configured
+  const endpoint = entry?.authorization_endpoint ?? entry?.token_endpoint
+  return entry === undefined || endpoint === undefined
+    ? configured
+    : { ...configured, entry: { ...entry, authorization_endpoint: endpoint } }
 }

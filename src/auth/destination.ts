@@ -8,7 +8,7 @@ import { chooseAuthMethod, type UpstreamRegistration } from '../upstream/registe
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import type { ClientKey } from './client-key.ts'
-import type { OwnClientInput } from './own-client.ts'
+import { type OwnClientInput, signsIn } from './own-client.ts'
 
 /** Everything a sign-in at the upstream needs to know. */
 export interface Destination {
@@ -63,8 +63,10 @@ export function identityOf({
   redirectUri,
   ownClient,
 }: DiscoveryInput): readonly unknown[] {
-  const usual = [upstream.href, issuer, client?.id, redirectUri]
-  const { ways, hostedDocumentUrl } = ownClient
+  const { ways, hostedDocumentUrl, grantTypes } = ownClient
+  // A server that is good enough for a service may not be one to send people to.
+  const grants = signsIn(ownClient) ? [] : [grantTypes]
+  const usual = [upstream.href, issuer, client?.id, redirectUri, ...grants]
   const isUsual = ways.join(' ') === 'cimd dynamic' && hostedDocumentUrl === undefined
   return client !== undefined || isUsual ? usual : [...usual, ways, hostedDocumentUrl]
 }
@@ -74,13 +76,15 @@ export function derivedTrust({ upstream, issuer: configured }: DiscoveryInput, i
   return { derivedFrom: configured === undefined ? upstream.hostname : new URL(issuer).hostname }
 }
 
-/** The configuration's, else what the server asks for, never its whole list; `offline_access` only where it is offered, since without it some give no refresh token (spec-U6). */
+/** The configuration's, else what the server asks for, never its whole list; `offline_access` only where it is offered, since without it some give no refresh token (spec-U6), and a service only where it is written: it has nothing to refresh. */
 export function scopesToAsk(
-  { scope }: DiscoveryInput,
+  { scope, ownClient }: DiscoveryInput,
   resource: ProtectedResource,
   { scopesSupported }: ServerMetadata,
 ): readonly string[] {
   const scopes = parseScope(scope ?? resource.scope)
+  if (!signsIn(ownClient))
+    return scope === undefined ? scopes.filter((one) => one !== 'offline_access') : scopes
   return scopes.length > 0 && scopesSupported.includes('offline_access')
     ? union(scopes, ['offline_access'])
     : scopes

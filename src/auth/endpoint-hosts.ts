@@ -6,17 +6,28 @@ import { FORMAT } from '../store/records.ts'
 import { update } from '../store/update.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import type { AuthDeps } from './context.ts'
+import { noteUse, usedNow } from './unused.ts'
 
 interface FirstSeen {
   readonly v: typeof FORMAT
   readonly hosts: readonly string[]
 }
 
+const keyOf = (issuer: string) => `endpoint-hosts/${hashToken(issuer)}`
+
+/** What is not used for long is forgotten, and seen for the first time again. */
+export function noteHostsUsed(
+  issuer: string,
+  { store, now }: Pick<AuthDeps, 'store' | 'now'>,
+): Promise<void> {
+  return noteUse(store, keyOf(issuer), now())
+}
+
 /** `allowed`: what the operator wrote down besides. Throws UpstreamError. */
 export async function checkEndpointHosts(
   metadata: ServerMetadata,
   allowed: readonly string[],
-  { store, log }: Pick<AuthDeps, 'store' | 'log'>,
+  { store, log, now }: Pick<AuthDeps, 'store' | 'log' | 'now'>,
 ): Promise<void> {
   const { issuer, authorizationEndpoint, tokenEndpoint, registrationEndpoint } = metadata
   // Assumed endpoints are on the host that the operator wrote.
@@ -24,8 +35,8 @@ export async function checkEndpointHosts(
   const named = [authorizationEndpoint, tokenEndpoint, registrationEndpoint].flatMap((url) =>
     url === undefined ? [] : [new URL(url).host],
   )
-  const seen = await update<FirstSeen>(store, `endpoint-hosts/${hashToken(issuer)}`, (current) =>
-    current === undefined ? { value: { v: FORMAT, hosts: [...new Set(named)] } } : undefined,
+  const seen = await update<FirstSeen>(store, keyOf(issuer), (current) =>
+    current === undefined ? usedNow<FirstSeen>({ v: FORMAT, hosts: [...new Set(named)] }, now()) : undefined,
   )
   const known = new Set([...(seen?.hosts ?? []), ...allowed.map((host) => host.toLowerCase())])
   const found = named.find((host) => !known.has(host))

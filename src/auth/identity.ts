@@ -2,6 +2,7 @@
 // gateway's own knowledge of the caller, never from the request.
 import { randomUUID } from 'node:crypto'
 import type { IdentityAssertion, IdentityConfig } from '../config/types.ts'
+import { foldHeaderName } from '../header-name.ts'
 import type { Caller, UpstreamIdentity } from '../slots.ts'
 import type { SigningKeys } from '../store/signing-keys.ts'
 
@@ -16,18 +17,22 @@ type Claim = NonNullable<IdentityConfig['headers']>[string]
 
 const CLAIMS: { readonly [C in Claim]: (caller: Caller) => readonly string[] } = {
   subject: ({ subject }) => [subject],
-  name: ({ profile }) => [profile.name],
+  // A machine client may have an id that is some person's name.
+  name: ({ profile: { kind, name } }) => (kind === 'person' ? [name] : []),
   email: ({ profile }) => (profile.email === undefined ? [] : [profile.email]),
   groups: ({ profile }) => profile.groups,
   client_id: ({ clientId }) => (clientId === undefined ? [] : [clientId]),
 }
+
+/** Tells an upstream apart what says whom it is for (RFC 8725 §3.11): the same key signs tokens for authorization servers. */
+const TYP = 'gateway-identity+jwt'
 
 export function buildIdentity(config: IdentityConfig, context: IdentityContext): UpstreamIdentity {
   const { headers = {}, assertion } = config
   const plain = Object.entries(headers).map(([name, claim]) => ({ name: name.toLowerCase(), claim }))
   const names = [...plain.map(({ name }) => name), ...(assertion ? [assertion.header.toLowerCase()] : [])]
   return {
-    headerNames: new Set(names),
+    headerNames: new Set(names.map(foldHeaderName)),
     async headers(caller) {
       const values = plain.flatMap(({ name, claim }) => {
         const value = CLAIMS[claim](caller).map(headerText).join(',')
@@ -46,17 +51,17 @@ function sign(assertion: IdentityAssertion, caller: Caller, context: IdentityCon
   const claims = {
     iss: issuer,
     sub: subject,
-    aud: assertion.audience ?? upstream.origin,
+    aud: assertion.audience ?? upstream.origin + upstream.pathname,
     iat,
     exp: iat + Math.max(1, Math.floor(assertion.ttl_ms / 1000)),
     jti: randomUUID(),
     ...(clientId !== undefined && { client_id: clientId }),
     route,
-    name: profile.name,
+    ...(profile.kind === 'person' && { name: profile.name }),
     groups: profile.groups,
     ...(profile.email !== undefined && { email: profile.email }),
   }
-  return signingKeys.sign(claims, 'JWT')
+  return signingKeys.sign(claims, TYP)
 }
 
 /**

@@ -1,7 +1,8 @@
 // As which client the gateway appears at a discovered authorization server where none is configured: by a metadata document,
 // or by registering; the first way that the server takes (spec-U5).
 import { UpstreamError } from '../errors.ts'
-import { canFetchFrom, KEY_SET_PATH } from '../upstream/client-metadata.ts'
+import { KEY_SET_PATH } from '../oauth/own-address.ts'
+import { canFetchFrom } from '../upstream/client-metadata.ts'
 import type { Trust } from '../upstream/http.ts'
 import { registerClient, takesOwnAssertions, type UpstreamRegistration } from '../upstream/register.ts'
 import type { UpstreamAuthMethod } from '../upstream/server.ts'
@@ -20,9 +21,14 @@ export interface OwnClientInput {
   readonly authMethod: UpstreamAuthMethod | undefined
   readonly clientName: string
   readonly redirectUri: string
+  /** What the gateway asks that server's token endpoint for. */
+  readonly grantTypes: readonly string[]
 }
 
-export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const
+/** Whether people are sent there, and not only the gateway asks for tokens. */
+export function signsIn({ grantTypes }: Pick<OwnClientInput, 'grantTypes'>): boolean {
+  return grantTypes.includes('authorization_code')
+}
 
 interface Question {
   readonly input: OwnClientInput
@@ -49,10 +55,12 @@ const WAYS: Readonly<
 async function byDocument({ input, metadata, deps }: Question): Promise<UpstreamRegistration | undefined> {
   if (metadata.clientDocuments !== true) return undefined
   const { hostedDocumentUrl: hosted, documentUrl } = input
-  if (hosted !== undefined)
-    return { clientId: hosted, clientSecret: undefined, authMethod: input.authMethod ?? 'none' }
-  if (!canFetchFrom(documentUrl, metadata.issuer)) return undefined
-  const authMethod = input.authMethod ?? (takesOwnAssertions(metadata) ? 'private_key_jwt' : 'none')
+  if (hosted === undefined && !canFetchFrom(documentUrl, metadata.issuer)) return undefined
+  const fitting = hosted === undefined && takesOwnAssertions(metadata) ? 'private_key_jwt' : 'none'
+  const authMethod = input.authMethod ?? fitting
+  // RFC 6749 §4.4: that grant is for clients that authenticate.
+  if (authMethod === 'none' && input.grantTypes.includes('client_credentials')) return undefined
+  if (hosted !== undefined) return { clientId: hosted, clientSecret: undefined, authMethod }
   // The server may fetch the key set before the first assertion is signed: by then there has to be a key in it.
   if (authMethod === 'private_key_jwt') await deps.signingKeys.current()
   return { clientId: documentUrl, clientSecret: undefined, authMethod }
@@ -69,9 +77,9 @@ async function byRegistration(question: Question): Promise<UpstreamRegistration 
       trust,
       {
         clientName: input.clientName,
-        redirectUri: input.redirectUri,
+        redirectUris: signsIn(input) ? [input.redirectUri] : [],
         scope,
-        grantTypes: GRANT_TYPES,
+        grantTypes: input.grantTypes,
         keys: await keysFor(question),
       },
       deps.now(),

@@ -9,9 +9,11 @@ import type { ControlHttp } from '../upstream/http.ts'
 import { refreshTokens } from '../upstream/refresh-token.ts'
 import type { UpstreamServer, UpstreamTokens } from '../upstream/server.ts'
 import type { Links, OpenLink } from './links.ts'
+import type { Revocations } from './revocations.ts'
 
 export interface RefreshDeps {
   readonly links: Links
+  readonly revocations: Revocations
   readonly store: Store
   readonly http: ControlHttp
   readonly now: () => number
@@ -57,7 +59,7 @@ export interface Refreshes {
   settled(): Promise<void>
 }
 
-export function createRefresh({ links, store, http, now }: RefreshDeps): Refreshes {
+export function createRefresh({ links, revocations, store, http, now }: RefreshDeps): Refreshes {
   const underway = new Map<string, Promise<OpenLink | undefined>>()
   const resting = new Map<string, { readonly untilMs: number; readonly error: UpstreamError }>()
 
@@ -83,8 +85,12 @@ export function createRefresh({ links, store, http, now }: RefreshDeps): Refresh
       scope: renewed.scope ?? found.tokens.scope,
       account: found.tokens.account,
     }
-    await links.renew(found, tokens)
-    return links.find(subject, fingerprint)
+    const isKept = await links.renew(found, tokens)
+    const current = await links.find(subject, fingerprint)
+    // Disconnected meanwhile: nobody else knows these. Where there is a newer sign-in instead, taking them back could end
+    // it too, since some servers revoke all that a person granted (RFC 7009 §2.1).
+    if (!isKept && current === undefined) revocations.start(subject, server, tokens)
+    return current
   }
 
   const refresh: Refresh = (request, stale) => {

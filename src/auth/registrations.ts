@@ -1,4 +1,4 @@
-// The gateway's own registrations at upstream authorization servers (RFC 7591): one for each issuer and redirect URI, kept
+// The gateway's own registrations at upstream authorization servers (RFC 7591): one for each issuer, redirect URI and use, kept
 // sealed, never shown to another server (spec-U4), made anew when the server forgot it or its secret has expired.
 import { hashToken } from '../oauth/tokens.ts'
 import { withLock } from '../store/lock.ts'
@@ -8,6 +8,8 @@ import { isForgotten } from '../upstream/known-client.ts'
 import type { UpstreamRegistration } from '../upstream/register.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
+import { type OwnClientInput, signsIn } from './own-client.ts'
+import { noteUse, usedNow } from './unused.ts'
 
 interface Registered extends UpstreamRegistration {
   /** Absent: made before this was noted. */
@@ -24,21 +26,31 @@ interface Sealed {
 export interface Registrations {
   /** The one there is, or the one that `register` makes. Throws what `register` throws. */
   at(issuer: string, register: () => Promise<UpstreamRegistration>): Promise<UpstreamRegistration>
+  /** It is what the gateway is known by there. Without this for long it is forgotten. */
+  noteUsed(issuer: string): Promise<void>
   /** The server gave tokens to this client. */
   prove(server: UpstreamServer): Promise<void>
   /** Whether the server still knows this client is asked; if not, the registration is dropped, and the answer is true. */
   dropIfForgotten(server: UpstreamServer): Promise<boolean>
+  /** Its token endpoint answered `invalid_client` itself. True: the registration is gone, so that another can be made. */
+  drop(server: UpstreamServer): Promise<boolean>
 }
 
 const PURPOSE = 'upstream-server'
 const LOCK_TTL_MS = 60_000
 /** A server that refuses what it has just issued would do so again: registering over and over helps nobody. */
 const UNPROVEN_REST_MS = 60 * 60_000
+const FORGOT_SIGN_IN = 'the upstream forgot this gateway: it registers anew, and people sign in there again'
+const FORGOT_SERVICE = 'the upstream forgot this gateway: it registers anew'
 
-export function createRegistrations(redirectUri: string, deps: AuthDeps): Registrations {
+type Who = Pick<OwnClientInput, 'redirectUri' | 'grantTypes'>
+
+export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   const { store, sealer, http, now, log } = deps
   const proven = new Set<string>()
-  const keyOf = (issuer = '') => `registered/${hashToken(JSON.stringify([issuer, redirectUri]))}`
+  // A client that signs people in is not one that gets tokens for itself, also where they have the same server.
+  const identity = signsIn(who) ? [who.redirectUri] : [who.redirectUri, who.grantTypes]
+  const keyOf = (issuer = '') => `registered/${hashToken(JSON.stringify([issuer, ...identity]))}`
   const locked = <T>(key: string, work: () => Promise<T>) =>
     withLock(store, key, { ttlMs: LOCK_TTL_MS, now }, work)
 
@@ -59,6 +71,18 @@ export function createRegistrations(redirectUri: string, deps: AuthDeps): Regist
   const mayBeReplaced = ({ provenAtMs, registeredAtMs }: Registered) =>
     provenAtMs !== undefined || registeredAtMs === undefined || now() - registeredAtMs > UNPROVEN_REST_MS
 
+  const dropWhere = (server: UpstreamServer, isGone: () => Promise<boolean>): Promise<boolean> =>
+    locked(keyOf(server.issuer), async () => {
+      const key = keyOf(server.issuer)
+      const found = await read(key)
+      // Somebody else was here while we waited for the lock.
+      if (found?.held.clientId !== server.clientId) return true
+      if (!mayBeReplaced(found.held) || !(await isGone())) return false
+      await store.cas(key, found.entry.version, undefined)
+      log.warn(signsIn(who) ? FORGOT_SIGN_IN : FORGOT_SERVICE, { issuer: server.issuer })
+      return true
+    })
+
   return {
     // Locked: two processes must not both register.
     at: (issuer, register) =>
@@ -67,7 +91,8 @@ export function createRegistrations(redirectUri: string, deps: AuthDeps): Regist
         const found = await read(key)
         if (found !== undefined && !isExpired(found.held)) return found.held
         const registered = await register()
-        await store.put(key, seal(key, { ...registered, registeredAtMs: now() }))
+        const { value, options } = usedNow(seal(key, { ...registered, registeredAtMs: now() }), now())
+        await store.put(key, value, options)
         log.info('registered at the upstream', { issuer })
         return registered
       }),
@@ -80,21 +105,13 @@ export function createRegistrations(redirectUri: string, deps: AuthDeps): Regist
       if (found === undefined || found.held.clientId !== clientId || found.held.provenAtMs !== undefined)
         return
       // Whoever changed it meanwhile knows better.
-      await store.cas(key, found.entry.version, seal(key, { ...found.held, provenAtMs: now() }))
+      const { value, options } = usedNow(seal(key, { ...found.held, provenAtMs: now() }), now())
+      await store.cas(key, found.entry.version, value, options)
     },
 
-    dropIfForgotten: (server) =>
-      locked(keyOf(server.issuer), async () => {
-        const key = keyOf(server.issuer)
-        const found = await read(key)
-        // Somebody else was here while we waited for the lock.
-        if (found?.held.clientId !== server.clientId) return true
-        if (!mayBeReplaced(found.held) || !(await isForgotten(http, server, now()))) return false
-        await store.cas(key, found.entry.version, undefined)
-        log.warn('the upstream forgot this gateway: it registers anew, and people sign in there again', {
-          issuer: server.issuer,
-        })
-        return true
-      }),
+    noteUsed: (issuer) => noteUse(store, keyOf(issuer), now()),
+
+    dropIfForgotten: (server) => dropWhere(server, () => isForgotten(http, server, now())),
+    drop: (server) => dropWhere(server, async () => true),
   }
 }

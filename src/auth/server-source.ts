@@ -1,7 +1,10 @@
 // Where a route's upstream authorization server comes from: fixed in the configuration, or discovered and registered
 // at, remembered in the store, and looked up anew at every sign-in, which is how a move of the server is noticed.
 
+import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
+import { createBucket } from '../policy/bucket.ts'
+import type { UpstreamAuth } from '../slots.ts'
 import { FORMAT } from '../store/records.ts'
 import { clientMetadata } from '../upstream/client-metadata.ts'
 import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
@@ -16,9 +19,10 @@ import {
   identityOf,
   scopesToAsk,
 } from './destination.ts'
-import { checkEndpointHosts } from './endpoint-hosts.ts'
-import { GRANT_TYPES, ownClientAt } from './own-client.ts'
+import { checkEndpointHosts, noteHostsUsed } from './endpoint-hosts.ts'
+import { ownClientAt, signsIn } from './own-client.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
+import { NOTED_EVERY_MS } from './unused.ts'
 
 export interface ServerSource {
   readonly callbackPath: string
@@ -36,10 +40,7 @@ export interface ServerSource {
   readonly clientDocument?: ClientDocumentSource
 }
 
-export interface ClientDocumentSource {
-  readonly path: string
-  read(): Promise<Readonly<Record<string, unknown>> | undefined>
-}
+export type ClientDocumentSource = NonNullable<UpstreamAuth['clientDocuments']>[number]
 
 export function fixedSource(destination: Destination): ServerSource {
   return {
@@ -62,18 +63,42 @@ const PURPOSE = 'upstream-server'
 const DOUBT_EVERY_MS = 30_000
 /** A person who is sent to a server that has forgotten the gateway meets its error page and never comes back, so nobody would tell. */
 const RECOGNITION_MS = 60 * 60_000
+/** Each is remembered and registered at, so an upstream must not name as many as it likes. */
+const NEW_SERVERS = { size: 5, perSecond: 1 / 600 }
 
 export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerSource {
   const { store, sealer, now, log } = deps
   const { upstream, redirectUri, ownClient } = input
   const key = `discovered/${hashToken(JSON.stringify(identityOf(input)))}`
-  const registrations = createRegistrations(redirectUri, deps)
+  const registrations = createRegistrations(ownClient, deps)
   let cached: { readonly version: number; readonly destination: Destination } | undefined
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
   let recognised: { readonly clientId: string; readonly atMs: number } | undefined
 
+  const newServers = createBucket({ ...NEW_SERVERS, now })
+  let named: string | undefined
+  let notedAtMs = Number.NEGATIVE_INFINITY
+
   async function known(): Promise<Destination | undefined> {
+    const destination = await remembered()
+    const issuer = destination?.server.issuer
+    if (issuer === undefined || now() - notedAtMs < NOTED_EVERY_MS) return destination
+    notedAtMs = now()
+    await Promise.all([noteHostsUsed(issuer, deps), registrations.noteUsed(issuer)])
+    return destination
+  }
+
+  function checkNamed(issuer: string): void {
+    if (issuer === named) return
+    if (newServers.take() !== 'taken') {
+      const message = 'the upstream names one authorization server after another'
+      throw new UpstreamError('unavailable', message, { issuer })
+    }
+    named = issuer
+  }
+
+  async function remembered(): Promise<Destination | undefined> {
     const entry = await store.get<Remembered>(key)
     if (entry === undefined) return undefined
     if (cached?.version === entry.version) return cached.destination
@@ -84,7 +109,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   }
 
   async function discover(): Promise<Destination> {
-    const facts = await recognisedFacts(await learn(input, registrations, deps))
+    const facts = await recognisedFacts(await learnt())
     const destination = destinationOf(input, facts)
     if (JSON.stringify(destination) !== JSON.stringify(await known())) {
       await store.put(key, { v: FORMAT, sealed: sealer.seal(PURPOSE, key, JSON.stringify(facts)) })
@@ -96,12 +121,15 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     return destination
   }
 
+  const learnt = () => learn({ input, registrations, deps, checkNamed })
+
   async function recognisedFacts(facts: Facts): Promise<Facts> {
     const { server } = destinationOf(input, facts)
     const isDue = recognised?.clientId !== server.clientId || now() - recognised.atMs > RECOGNITION_MS
-    if (!isRegistered(server) || !isDue) return facts
+    // Without browsers nobody can be lost there: the token endpoint will say it.
+    if (!signsIn(ownClient) || !isRegistered(server) || !isDue) return facts
     const isDropped = await registrations.dropIfForgotten(server)
-    const settled = isDropped ? await learn(input, registrations, deps) : facts
+    const settled = isDropped ? await learnt() : facts
     recognised = { clientId: destinationOf(input, settled).server.clientId, atMs: now() }
     return settled
   }
@@ -138,28 +166,41 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       if (isRegistered(server)) await registrations.prove(server)
     },
     async disowned({ server }) {
-      if (!isRegistered(server) || !(await registrations.dropIfForgotten(server))) return false
+      if (!isRegistered(server)) return false
+      const drop = signsIn(ownClient) ? registrations.dropIfForgotten : registrations.drop
+      if (!(await drop(server))) return false
       await renew()
       return true
     },
     clientDocument: {
       path: new URL(ownClient.documentUrl).pathname,
-      async read() {
+      grantTypes: ownClient.grantTypes,
+      async read(grantTypes) {
         const server = (await known())?.server
         if (server === undefined || server.clientId !== ownClient.documentUrl) return undefined
-        return clientMetadata({ ...ownClient, grantTypes: GRANT_TYPES, authMethod: server.authMethod })
+        return clientMetadata({ ...ownClient, grantTypes, authMethod: server.authMethod })
       },
     },
   }
 }
 
-async function learn(input: DiscoveryInput, registrations: Registrations, deps: AuthDeps): Promise<Facts> {
+interface Lesson {
+  readonly input: DiscoveryInput
+  readonly registrations: Registrations
+  readonly deps: AuthDeps
+  /** Before anything is written down about it. Throws UpstreamError. */
+  readonly checkNamed: (issuer: string) => void
+}
+
+async function learn({ input, registrations, deps, checkNamed }: Lesson): Promise<Facts> {
   const { http } = deps
+  const use = signsIn(input.ownClient) ? 'sign_in' : 'service'
   const resource = await discoverResource(http, input.upstream)
   const metadata =
     input.issuer === undefined
-      ? await discoverServerOf(http, resource, derivedTrust(input, resource.issuer))
-      : await discoverServer(http, input.issuer, 'configured')
+      ? await discoverServerOf(http, resource, derivedTrust(input, resource.issuer), use)
+      : await discoverServer(http, input.issuer, 'configured', use)
+  checkNamed(metadata.issuer)
   await checkEndpointHosts(metadata, input.endpointHosts, deps)
   if (input.client !== undefined) return { resource, metadata, registration: undefined }
   const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined

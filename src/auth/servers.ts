@@ -3,7 +3,7 @@ import type { AuthorizationServerConfig } from '../config/types.ts'
 import type { ConfiguredServer } from './context.ts'
 
 const CALLBACK = '/upstream/callback'
-export const CLIENT_DOCUMENT_PATH = '/.well-known/oauth-client/'
+const CLIENT_DOCUMENT_PATH = '/.well-known/oauth-client/'
 
 /** A named server has its name in the callback path; one written inline, or left to discovery, has the route's (design §4). */
 export function upstreamServers(named: Readonly<Record<string, AuthorizationServerConfig>>, issuer: string) {

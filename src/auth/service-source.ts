@@ -1,33 +1,34 @@
 // The authorization server of the auth types that send nobody's browser there: as for a sign-in, but a token endpoint and
 // a client are enough, and `offline_access` is asked for only where it is written.
 import { UpstreamError } from '../errors.ts'
-import { parseScope } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
-import { type SourceAuth, sourceOf } from './configured-server.ts'
-import type { AuthContext, ConfiguredServer } from './context.ts'
+import { SERVICE_GRANTS, type ServiceGrant } from '../upstream/service-tokens.ts'
+import { type SourceAuth, sourceOf, withoutBrowser } from './configured-server.ts'
+import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
+import type { ClientDocumentSource } from './server-source.ts'
 
 export interface ServiceSource {
   /** Throws UpstreamError while nothing is known and the upstream cannot be asked. */
   destination(): Promise<Destination>
   /** What a token obtained there is bound to, besides whose it is. */
   fingerprint(destination: Destination): string
-  /** Runs a token request; when it fails, looks whether the server has moved. */
-  request<T>(work: () => Promise<T>): Promise<T>
+  /** Runs a token request there, once more as another client where the server has forgotten this one. When it fails, looks whether the server has moved. */
+  request<T>(destination: Destination, work: (at: Destination) => Promise<T>): Promise<T>
+  readonly clientDocuments: readonly ClientDocumentSource[]
 }
 
 /** An upstream that cannot be asked is not asked again by every request that comes in. */
 const REST_MS = 1_000
 
-export function serviceSource(auth: SourceAuth, context: AuthContext): ServiceSource {
+export function serviceSource(auth: SourceAuth, grant: ServiceGrant, context: AuthContext): ServiceSource {
   const { now } = context.deps
   const server: AuthContext['server'] = (reference) => withoutBrowser(context.server(reference))
-  const source = sourceOf(auth, { ...context, server })
-  const written = parseScope(auth.scope)
+  const source = sourceOf(auth, { ...context, server }, [SERVICE_GRANTS[grant]])
   let failed: { readonly untilMs: number; readonly error: UpstreamError } | undefined
 
-  async function find(): Promise<Destination> {
+  async function destination(): Promise<Destination> {
     const known = await source.known()
     if (known !== undefined) return known
     if (failed !== undefined && failed.untilMs > now()) throw failed.error
@@ -39,35 +40,39 @@ export function serviceSource(auth: SourceAuth, context: AuthContext): ServiceSo
     }
   }
 
+  async function proven<T>(at: Destination, work: (at: Destination) => Promise<T>): Promise<T> {
+    const result = await work(at)
+    await source.proved(at)
+    return result
+  }
+
+  /** The error that brought us here is the one to tell, if the server can't be asked. */
+  async function isReplaced(at: Destination): Promise<boolean> {
+    return source.disowned(at).catch((error: unknown) => {
+      if (error instanceof UpstreamError) return false
+      throw error
+    })
+  }
+
   return {
-    async destination() {
-      const found = await find()
-      const scopes = found.scopes.filter((scope) => scope !== 'offline_access' || written.includes(scope))
-      return { ...found, scopes }
-    },
-    fingerprint: (destination) =>
-      hashToken(
-        JSON.stringify([
-          fingerprint(destination.server, destination.resource, context.upstream),
-          destination.scopes,
-        ]),
-      ),
-    async request(work) {
+    destination,
+    fingerprint: (at) =>
+      hashToken(JSON.stringify([fingerprint(at.server, at.resource, context.upstream), at.scopes])),
+    async request(at, work) {
       try {
-        return await work()
+        return await proven(at, work)
       } catch (error) {
-        if (error instanceof UpstreamError) source.doubt()
+        if (!(error instanceof UpstreamError)) throw error
+        if (isClientUnknown(error) && (await isReplaced(at))) return proven(await destination(), work)
+        source.doubt()
         throw error
       }
     },
+    clientDocuments: source.clientDocument === undefined ? [] : [source.clientDocument],
   }
 }
 
-/** Nobody is sent to an authorization endpoint, so the one that has to be named may be any. */
-function withoutBrowser(configured: ConfiguredServer): ConfiguredServer {
-  const { entry } = configured
-  const endpoint = entry?.authorization_endpoint ?? entry?.token_endpoint
-  return entry === undefined || endpoint === undefined
-    ? configured
-    : { ...configured, entry: { ...entry, authorization_endpoint: endpoint } }
+/** Said by the token endpoint to the request itself. `unauthorized_client` is said to a client that is known. */
+function isClientUnknown({ fault, detail }: UpstreamError): boolean {
+  return fault === 'credential_refused' && detail.upstreamError === 'invalid_client'
 }

@@ -16,6 +16,8 @@ export interface SubjectToken {
   token(caller: Caller, audience: string): Promise<string>
 }
 
+/** Many authorization servers take no other, and identity assertions, signed with the same keys, have one of their own (RFC 8725 §3.11). */
+const TYP = 'JWT'
 /** It is used at once. */
 const LIFETIME_SECONDS = 60
 
@@ -34,9 +36,10 @@ export function subjectToken(
 }
 
 function signed(type: TokenType, { issuer, deps: { signingKeys, now } }: AuthContext): SubjectToken {
-  const claimsOf = ({ subject, profile: { name, email } }: Caller) => ({
+  const claimsOf = ({ subject, profile: { kind, name, email } }: Caller) => ({
     sub: subject,
-    name,
+    // A machine client may have an id that is some person's name.
+    ...(kind === 'person' && { name }),
     ...(email !== undefined && { email }),
   })
   return {
@@ -46,7 +49,7 @@ function signed(type: TokenType, { issuer, deps: { signingKeys, now } }: AuthCon
     async token(caller, audience) {
       const iat = Math.floor(now() / 1000)
       const times = { iat, exp: iat + LIFETIME_SECONDS, jti: randomUUID() }
-      return signingKeys.sign({ iss: issuer, aud: audience, ...claimsOf(caller), ...times }, 'JWT')
+      return signingKeys.sign({ iss: issuer, aud: audience, ...claimsOf(caller), ...times }, TYP)
     },
   }
 }

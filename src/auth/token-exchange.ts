@@ -22,8 +22,12 @@ import { subjectToken } from './subject-token.ts'
 export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): UpstreamAuth {
   const { heldTokens, http, now } = context.deps
   const { identity_provider: provider, audience } = entry
-  const source = serviceSource(entry, context)
-  const idp = provider === undefined ? undefined : serviceSource({ authorization_server: provider }, context)
+  checkLocated(entry, context)
+  const source = serviceSource(entry, provider === undefined ? 'token_exchange' : 'jwt_bearer', context)
+  const idp =
+    provider === undefined
+      ? undefined
+      : serviceSource({ authorization_server: provider }, 'token_exchange', context)
   const subject = subjectToken(entry, context)
 
   /** Everything that the token depends on is in the key: who brings other claims, or another token, gets another one. */
@@ -64,16 +68,19 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
   }
 
   async function obtain(caller: Caller, destination: Destination): Promise<UpstreamTokens> {
-    const { server } = destination
-    if (idp === undefined) return exchangeAt(server, caller, destination, { type: 'access_token', audience })
-    const at = await idp.destination()
-    const idJag = await idp.request(() =>
+    if (idp === undefined)
+      return source.request(destination, (at) =>
+        exchangeAt(at.server, caller, at, { type: 'access_token', audience }),
+      )
+    const idJag = await idp.request(await idp.destination(), (at) =>
       exchangeAt(at.server, caller, destination, {
         type: 'id-jag',
-        audience: audience ?? identifierOf(server),
+        audience: audience ?? identifierOf(destination.server),
       }),
     )
-    return admitted(await bearerOf({ http, server, nowMs: now() }, idJag.accessToken))
+    return source.request(destination, async ({ server }) =>
+      admitted(await bearerOf({ http, server, nowMs: now() }, idJag.accessToken)),
+    )
   }
 
   function admitted(answer: UpstreamTokens | Declined): UpstreamTokens {
@@ -86,10 +93,12 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
   }
 
   return {
+    clientDocuments: [...source.clientDocuments, ...(idp?.clientDocuments ?? [])],
+
     async attach(caller) {
       const destination = await source.destination()
       const place = await placeOf(caller, destination)
-      const token = await heldTokens.get(place, () => source.request(() => obtain(caller, destination)))
+      const token = await heldTokens.get(place, () => obtain(caller, destination))
       return bearer(token)
     },
 
@@ -99,6 +108,13 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
       return heldTokens.refused(await placeOf(caller, await source.destination()), refused)
     },
   }
+}
+
+/** Discovery would ask the upstream where to, and what names the caller would go there. The configuration's rules say it to people. */
+function checkLocated({ authorization_server: reference }: TokenExchangeAuth, context: AuthContext): void {
+  const { issuer, token_endpoint: endpoint, client_id: client } = context.server(reference).entry ?? {}
+  if (issuer === undefined && (endpoint === undefined || client === undefined))
+    throw new Error(`${context.route}: the upstream would say who gets what names the caller`)
 }
 
 /** What a token for this server has as its `aud`. */

@@ -15,6 +15,7 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
   const callbackPath = `/upstream/key/${context.route}`
   const prefix = entry.prefix ?? (isAuthorization(entry) ? 'Bearer ' : '')
   const credentialsOf = (key: string): Credentials => keyCredentials(entry, prefix + key)
+  const sentTo = [...new Set([context.upstream.origin, ...checkedAt(entry)])]
   const check = keyCheck(entry.check, credentialsOf, { ...context, http })
 
   async function find(subject: Subject): Promise<OpenLink | undefined> {
@@ -27,7 +28,7 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
     keyForm: {
       instructions: entry.instructions,
       helpUrl: entry.help_url,
-      hosts: [...new Set([context.upstream.host, ...checkedAt(entry)])],
+      sentTo,
       async check(pasted) {
         const key = cleanKey(pasted, prefix)
         return key === undefined ? 'This is no key. Paste it whole, on one line.' : check(key)
@@ -43,7 +44,7 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
     },
     begin: async (_subject, state) => ({
       location: `${context.issuer}${callbackPath}?${new URLSearchParams({ state })}`,
-      pending: { fingerprint, state, codeVerifier: '', scopes: [] },
+      pending: { fingerprint, state, codeVerifier: '', scopes: [], sentTo },
     }),
     async finish(subject, _pending, answer) {
       const key = cleanKey(answer.get('key') ?? '', prefix)
@@ -79,7 +80,7 @@ function fingerprintOf({ in: place, name }: UserApiKeyAuth, { origin, pathname }
 /** A check at an address of its own is told: a key goes there too. */
 function checkedAt({ check }: UserApiKeyAuth): string[] {
   const url = URL.parse(check)
-  return url === null ? [] : [url.host]
+  return url === null ? [] : [url.origin]
 }
 
 const isAuthorization = ({ in: place, name }: UserApiKeyAuth) =>

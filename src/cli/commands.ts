@@ -186,8 +186,9 @@ Exit codes: 0 shown, 2 wrong usage, 3 no gateway runs on this file
 Usage: mcp-oauth-gateway routes [-c FILE] [--json]
 
 Asks the gateway that runs on the file for its routes: path, upstream, how the
-gateway signs in there, who may use it (@group, !denied), open streams, and the
-generation since which the route is what it is.
+gateway signs in there, who may use it (user, @group, *@email.domain,
+client:name, claim=value, !denied), open streams, and the generation since which
+the route is what it is.
 
   -c, --config FILE   the file; default: $MCP_GATEWAY_CONFIG, else gateways.yaml
       --json          for machines

@@ -1,7 +1,7 @@
 // `mcp-oauth-gateway routes`: what the running gateway serves.
-import type { AccessConfig } from '../config/types.ts'
 import { ask } from '../control/client.ts'
 import type { RouteStatus } from '../control/protocol.ts'
+import { accessInWords } from './access-words.ts'
 import { readArgs } from './args.ts'
 import { configFile } from './config-file.ts'
 import { EXIT } from './exit.ts'
@@ -20,13 +20,4 @@ export async function run(args: string[]): Promise<number> {
 
 function row({ name, path, upstream, auth, access, openStreams, since }: RouteStatus): string[] {
   return [name, path, upstream, auth, accessInWords(access), String(openStreams), `generation ${since}`]
-}
-
-function accessInWords(access: AccessConfig): string {
-  if (access === 'anyone') return access
-  const { users, groups, deny } = access
-  const admitted = [...(users ?? []), ...(groups ?? []).map((group) => `@${group}`)]
-  const denied = [...(deny?.users ?? []), ...(deny?.groups ?? []).map((group) => `@${group}`)]
-  const open = users === undefined && groups === undefined
-  return [...(open ? ['anyone'] : admitted), ...denied.map((name) => `!${name}`)].join(',') || 'nobody'
 }

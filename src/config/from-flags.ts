@@ -53,7 +53,7 @@ export const flagTargets: Readonly<Record<Flag, FlagTarget>> = {
 }
 
 /** The name under which problems mention the document. */
-export const FLAGS_FILE = '(flags)'
+const FLAGS_FILE = '(flags)'
 
 export interface FlagsDocument {
   readonly text: string

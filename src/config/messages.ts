@@ -17,8 +17,6 @@ export interface Context {
   readonly written: (pointer: string) => string | undefined
 }
 
-export const pointerOf = ({ instancePath }: ErrorObject) => instancePath
-
 /** Undefined for an error that only repeats another one. */
 export function findingFor(error: ErrorObject, context: Context): Finding | undefined {
   const explain = explanations[error.keyword]

@@ -7,10 +7,6 @@ export function parsePointer(pointer: string): string[] {
     .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-export function formatPointer(segments: readonly (string | number)[]): string {
-  return segments.map((segment) => `/${escapeSegment(String(segment))}`).join('')
-}
-
 export function childPointer(pointer: string, key: string | number): string {
   return `${pointer}/${escapeSegment(String(key))}`
 }

@@ -297,6 +297,10 @@ export const ruleGroups: readonly RuleGroup[] = [
         summary: '`revocation_endpoint` is where the token endpoint is.',
         why: "A link's tokens go only where the link is bound to; an edit must not send them elsewhere.",
       },
+      'authorization-server/account': {
+        summary: '`account_endpoint` is on a host that the tokens belong to.',
+        why: 'A new token is sent there. The host is that of `issuer`, `authorization_endpoint` or `token_endpoint`, of an upstream that uses the server, or one of `endpoint_hosts`.',
+      },
       'authorization-server/plain-http': {
         summary: 'Token endpoints are https.',
         why: 'Codes, tokens and the client secret would cross the network in the clear.',
@@ -337,6 +341,10 @@ export const ruleGroups: readonly RuleGroup[] = [
       'trusted-issuer/jwks-uri': {
         summary: 'Keys of an issuer come over https, except from loopback.',
         why: 'Whoever can change them on their way can sign in as anybody.',
+      },
+      'trusted-issuer/self': {
+        summary: 'The gateway itself, by its `public_url`, is no trusted issuer.',
+        why: 'It signs statements about its people for upstreams. None of these is a sign-in here.',
       },
       'trusted-issuer/duplicate': {
         summary: 'No two trusted issuers are the same issuer.',
@@ -379,6 +387,10 @@ export const ruleGroups: readonly RuleGroup[] = [
         summary: '`subject_token: caller` is written only where clients come with a JWT of another issuer.',
         why: "The gateway's own tokens are opaque, so no other server can read who is meant.",
       },
+      'auth/subject-token-destination': {
+        summary: 'With auth type token_exchange, the file says where the authorization server is.',
+        why: 'What names the caller is sent there. An upstream that could name the server would collect it, and be each caller elsewhere.',
+      },
       'auth/key-check': {
         summary: '`check` is mcp, none, or a URL that keys can be sent to safely.',
         why: 'Each pasted key is sent there once.',
@@ -386,6 +398,10 @@ export const ruleGroups: readonly RuleGroup[] = [
       'identity/header': {
         summary: 'Identity headers have names that belong to nobody else.',
         why: 'Credentials, the connection and MCP itself speak in headers too. An upstream must not take one for the other.',
+      },
+      'identity/assertion-ttl': {
+        summary: 'An assertion about the caller is good for 10 minutes at most.',
+        why: 'Every request has a new one, so a longer life serves only whoever reads it in a log.',
       },
       'auth/resource': {
         summary: '`resource` is an absolute URL without a fragment.',
@@ -400,8 +416,8 @@ export const ruleGroups: readonly RuleGroup[] = [
         why: "A client's token is for the gateway; handing it on is the token passthrough that MCP forbids.",
       },
       'upstream/header-duplicate': {
-        summary: 'No header is set twice.',
-        why: 'Header names ignore case; which one wins is left to chance.',
+        summary: 'No header is set twice, and none by two names that upstreams may take for one.',
+        why: 'Header names ignore case, and CGI, WSGI and PHP read `X_User` as `X-User`; which one wins is left to chance.',
       },
       'upstream/plain-http': {
         summary: 'Credentials go over https, except to loopback.',
@@ -425,7 +441,7 @@ export const ruleGroups: readonly RuleGroup[] = [
       },
       'access/unknown-client': {
         summary: '`access.clients` names static clients with the grant type `client_credentials`.',
-        why: 'No other client comes for itself: people who use a client are admitted as people.',
+        why: "No other client comes for itself: people who use a client are admitted as people. Under `deny`, an issuer's clients are known to the issuer alone.",
       },
       'access/user-without-route': {
         summary: 'Every user is admitted by some route.',

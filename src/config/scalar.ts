@@ -3,7 +3,7 @@
 /** What YAML reads as something else than text, and what other readers of YAML do. */
 const NOT_TEXT = /^(true|false|null|yes|no|on|off|y|n|\.inf|\.nan)$/i
 
-export function writeScalar(text: string): string {
+function writeScalar(text: string): string {
   return /^[A-Za-z/][\w./-]*$/.test(text) && !NOT_TEXT.test(text) ? text : JSON.stringify(text)
 }
 

@@ -45,7 +45,7 @@ export interface Config {
     readonly [k: string]: RouteConfig
   }
   /**
-   * Sentences about this file that have to be true. `validate` and every reload check them, without a network; an edit that breaks one is refused. `METHOD PATH`, then `without token` or `as NAME`; or `user NAME on ROUTE`; then `→` or `->`; then `allowed` or the gateway's status: 401, 403, 404, 405.
+   * Sentences about this file that have to be true. `validate` and every reload check them, without a network; an edit that breaks one is refused. `METHOD PATH`, then `without token` or `as NAME`; or `user NAME on ROUTE`; or `client ID on ROUTE`; then `→` or `->`; then `allowed` or the gateway's status: 401, 403, 404, 405.
    */
   readonly tests: readonly string[]
   readonly store: StoreConfig
@@ -453,7 +453,7 @@ export interface AuthorizationServerConfig {
    */
   readonly revocation_endpoint?: string
   /**
-   * Where the gateway asks, with a person's new token, whose account it is, to show it on the consent page. Left out: an id_token says it, or nobody does.
+   * Where the gateway asks, once after each sign-in and with its new token, whose account it is, to show it on the consent page. On a host of this server, of the upstream, or of `endpoint_hosts`. Left out: an id_token says it, or nobody does.
    */
   readonly account_endpoint?: string
   /**
@@ -600,7 +600,7 @@ export interface TokenExchangeAuth {
    */
   readonly type: 'token_exchange'
   /**
-   * Name of an entry under `authorization_servers`, or its fields written here. Left out: the upstream is asked (RFC 9728), and the gateway registers itself where it points to.
+   * Name of an entry under `authorization_servers`, or its fields written here. It needs an issuer or a token_endpoint: what names the caller is sent there, so the upstream has no say in it.
    */
   readonly authorization_server?: string | AuthorizationServerConfig
   /**
@@ -705,7 +705,7 @@ export interface ScopesConfig {
  */
 export interface IdentityConfig {
   /**
-   * Header names, and what each holds: subject, name, email, groups or client_id. Without a value the header is left out. `%`, control and non-ASCII characters are percent-encoded as UTF-8, in groups commas too.
+   * Header names, and what each holds: subject, name, email, groups or client_id. Without a value the header is left out, as is the name of who is no person. `%`, control and non-ASCII characters are percent-encoded as UTF-8, in groups commas too.
    */
   readonly headers?: {
     readonly [k: string]: 'subject' | 'name' | 'email' | 'groups' | 'client_id'
@@ -721,11 +721,11 @@ export interface IdentityAssertion {
    */
   readonly header: string
   /**
-   * Its `aud`. Default: the upstream's origin.
+   * Its `aud`. Default: the upstream's url without its query.
    */
   readonly audience?: string
   /**
-   * How long each one is good. A new one is made for every request.
+   * How long each one is good, up to 10m. A new one is made for every request.
    */
   readonly ttl_ms: number
 }

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts'
 import type { Numbers } from './protocol.ts'
 
 /** Per route. What is beyond is said to be beyond. */
-export const MAX_COUNTED = 10_000
+const MAX_COUNTED = 10_000
 const BATCH = 200
 
 export interface Counting {

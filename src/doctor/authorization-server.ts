@@ -1,8 +1,8 @@
-// Does an upstream's authorization server exist, support PKCE, know us as a client and take our redirect URI? Asks what
-// a sign-in would ask, with a code that nobody issued. Signs nobody in and registers nothing.
+// Does an upstream's authorization server exist, support what the route needs of it, know us as a client and take our
+// redirect URI? Asks what the route would ask, with a code or token that nobody issued. Signs nobody in, registers nothing.
 import { randomBytes } from 'node:crypto'
 import { type ClientKey, writtenKey } from '../auth/client-key.ts'
-import { fixedServer } from '../auth/configured-server.ts'
+import { fixedServer, withoutBrowser } from '../auth/configured-server.ts'
 import type { ConfiguredServer } from '../auth/context.ts'
 import { UpstreamError } from '../errors.ts'
 import { authorizationUrl, createCodeVerifier } from '../upstream/authorization-code.ts'
@@ -10,12 +10,14 @@ import { canFetchFrom } from '../upstream/client-metadata.ts'
 import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
 import { loggableErrorCode } from '../upstream/error-code.ts'
 import type { ControlHttp } from '../upstream/http.ts'
-import { chooseAuthMethod } from '../upstream/register.ts'
+import { chooseAuthMethod, takesOwnAssertions } from '../upstream/register.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
+import { SERVICE_GRANTS, type ServiceGrant } from '../upstream/service-tokens.ts'
 import { checkClient } from './client.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-import { reasonOf } from './observe.ts'
+import { reasonOf, whyNot } from './observe.ts'
+import { checkServiceClient } from './service-client.ts'
 
 export interface ServerQuestion {
   /** `authorization_servers.github`, or the route's when it is written there or discovered. */
@@ -23,22 +25,26 @@ export interface ServerQuestion {
   readonly configured: ConfiguredServer
   readonly upstream: URL
   readonly scopes: readonly string[]
+  /** Undefined: people are sent there. */
+  readonly service: ServiceGrant | undefined
 }
 
 export async function checkServer(question: ServerQuestion, http: ControlHttp): Promise<Finding[]> {
-  const { scope, configured } = question
+  const { scope, service } = question
+  const configured = service === undefined ? question.configured : withoutBrowser(question.configured)
   const { entry, redirectUri } = configured
   const fixed = entry && fixedServer(entry, redirectUri, keyOf(configured))
   if (fixed) {
-    const note = ok(scope, 'its endpoints are fixed, so nothing says whether it supports PKCE; S256 is sent')
-    return [note, ...(await checkSignIn(question, fixed, http))]
+    const says = service === undefined ? 'whether it supports PKCE; S256 is sent' : 'more of it'
+    const note = ok(scope, `its endpoints are fixed, so nothing says ${says}`)
+    return [note, ...(await checkUse(question, fixed, http))]
   }
   try {
     const metadata = await metadataOf(question, http)
-    const found = published(scope, metadata)
+    const found = published(question, metadata)
     const server = discovered(question, metadata)
-    if (server) return [found, ...(await checkSignIn(question, server, http))]
-    return metadata.isAssumed ? [found] : [found, registration(question, metadata)]
+    if (server) return [...found, ...(await checkUse(question, server, http))]
+    return metadata.isAssumed ? found : [...found, registration(question, metadata)]
   } catch (error) {
     if (isToldAlready(error, question)) return []
     return [
@@ -51,22 +57,35 @@ export async function checkServer(question: ServerQuestion, http: ControlHttp): 
   }
 }
 
-function published(scope: string, { issuer, isAssumed }: ServerMetadata): Finding {
-  return isAssumed
-    ? warn(
+function published(
+  { scope, service }: ServerQuestion,
+  { issuer, isAssumed, grantTypes }: ServerMetadata,
+): Finding[] {
+  if (isAssumed)
+    return [
+      warn(
         scope,
         `${issuer} publishes no metadata; if it is of MCP 2025-03-26, its endpoints are /authorize, /token and /register`,
         'Write issuer, or authorization_endpoint and token_endpoint, under authorization_server.',
-      )
-    : ok(scope, `${issuer} is the authorization server, and supports PKCE with S256`)
+      ),
+    ]
+  if (service === undefined)
+    return [ok(scope, `${issuer} is the authorization server, and supports PKCE with S256`)]
+  const found = ok(scope, `${issuer} is the authorization server`)
+  const grant = SERVICE_GRANTS[service]
+  if (grantTypes === undefined || grantTypes.includes(grant)) return [found]
+  const advice = 'Some leave out what they support: ask whoever runs it.'
+  return [found, warn(scope, `its metadata does not list the grant ${grant}`, advice)]
 }
 
 async function metadataOf(
-  { configured: { entry }, upstream }: ServerQuestion,
+  { configured: { entry }, upstream, service }: ServerQuestion,
   http: ControlHttp,
 ): Promise<ServerMetadata> {
-  if (entry?.issuer !== undefined) return discoverServer(http, entry.issuer, 'configured')
-  return discoverServerOf(http, await discoverResource(http, upstream), { derivedFrom: upstream.hostname })
+  const use = service === undefined ? 'sign_in' : 'service'
+  if (entry?.issuer !== undefined) return discoverServer(http, entry.issuer, 'configured', use)
+  const trust = { derivedFrom: upstream.hostname }
+  return discoverServerOf(http, await discoverResource(http, upstream), trust, use)
 }
 
 /** The gateway's own key lies in its store, which is not opened here. */
@@ -99,20 +118,41 @@ function discovered(
   }
 }
 
-function registration({ scope, configured }: ServerQuestion, metadata: ServerMetadata): Finding {
+function registration({ scope, configured, service }: ServerQuestion, metadata: ServerMetadata): Finding {
   const { entry, redirectUri, documentUrl } = configured
   const ways = entry?.registration ?? ['cimd', 'dynamic']
   const document = entry?.client_id_metadata_url ?? documentUrl
   const isFetchable = document !== documentUrl || canFetchFrom(documentUrl, metadata.issuer)
-  if (ways.includes('cimd') && metadata.clientDocuments === true && isFetchable)
+  // RFC 6749 §4.4: as auth/own-client.ts judges it.
+  const isProven = service !== 'client_credentials' || provesByDocument(configured, metadata)
+  if (ways.includes('cimd') && metadata.clientDocuments === true && isFetchable && isProven)
     return ok(scope, `it takes metadata documents: the gateway is known there as ${document}`)
   if (ways.includes('dynamic') && metadata.registrationEndpoint !== undefined)
-    return ok(scope, 'it takes registrations: the gateway registers itself at the first sign-in')
+    return ok(scope, `it takes registrations: the gateway registers itself at the first ${firstUse(service)}`)
   return fail(
     scope,
     'it takes no registrations, and no client_id is configured',
-    `Create a client there with the redirect URI ${redirectUri}, and write its client_id under authorization_server.`,
+    `Create a client there ${service ? `for the grant ${SERVICE_GRANTS[service]}` : `with the redirect URI ${redirectUri}`}, and write its client_id under authorization_server.`,
   )
+}
+
+const firstUse = (service: ServiceGrant | undefined) => (service === undefined ? 'sign-in' : 'use')
+
+function provesByDocument({ entry }: ConfiguredServer, metadata: ServerMetadata): boolean {
+  const isOwn = entry?.client_id_metadata_url === undefined
+  const fitting = isOwn && takesOwnAssertions(metadata) ? 'private_key_jwt' : 'none'
+  return (entry?.token_endpoint_auth_method ?? fitting) !== 'none'
+}
+
+async function checkUse(
+  question: ServerQuestion,
+  server: UpstreamServer,
+  http: ControlHttp,
+): Promise<Finding[]> {
+  const { scope, service } = question
+  return service === undefined
+    ? checkSignIn(question, server, http)
+    : [await checkServiceClient(scope, service, server, http)]
 }
 
 async function checkSignIn(
@@ -197,13 +237,3 @@ function isToldAlready(error: unknown, { upstream }: ServerQuestion): boolean {
 }
 
 const SILENT: readonly string[] = ['unreachable', 'timeout']
-
-function whyNot(error: unknown): string {
-  if (!(error instanceof UpstreamError)) return reasonOf(error)
-  const { issuer, expected, found } = error.detail
-  const facts = [issuer, expected && `expected ${expected}`, found && `found ${found}`]
-    .filter(Boolean)
-    .join(', ')
-  const reason = reasonOf(error)
-  return facts === '' ? reason : `${reason}: ${facts}`
-}

@@ -1,6 +1,6 @@
 // Does the token endpoint know the client? A code that nobody issued has to be what is wrong, not the client
 // (RFC 6749 §5.2: invalid_grant, not invalid_client).
-import { OAuthError } from '../errors.ts'
+import { type LogDetail, OAuthError } from '../errors.ts'
 import { createCodeVerifier, redeem } from '../upstream/authorization-code.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
@@ -15,12 +15,38 @@ export async function checkClient(
   server: UpstreamServer,
   http: ControlHttp,
 ): Promise<Finding> {
-  if (server.authMethod === 'private_key_jwt' && server.assertion === undefined)
-    return warn(
-      scope,
-      "it is the gateway's own key that signs in there, so whether the token endpoint knows the client cannot be told",
-      'Register the key set /.well-known/jwks.json of this gateway there, and sign in once to see.',
-    )
+  if (signsWithOwnKey(server)) return ownKey(scope)
+  const refusal = await redeemMadeUpCode(server, http)
+  return refusal === undefined ? gullible(scope) : judgeRefusal(scope, refusal, server)
+}
+
+/** Its key lies in the store, which is not opened here. */
+export function signsWithOwnKey({ authMethod, assertion }: UpstreamServer): boolean {
+  return authMethod === 'private_key_jwt' && assertion === undefined
+}
+
+export function ownKey(scope: string): Finding {
+  return warn(
+    scope,
+    "it is the gateway's own key that signs in there, so whether the token endpoint knows the client cannot be told",
+    'Register the key set /.well-known/jwks.json of this gateway there, and use the route once to see.',
+  )
+}
+
+/** A token for something made up. */
+export function gullible(scope: string): Finding {
+  return warn(
+    scope,
+    'the token endpoint gave a token for something made up',
+    'It is no real authorization server.',
+  )
+}
+
+/** Why it was refused; undefined: it was not. */
+export async function redeemMadeUpCode(
+  server: UpstreamServer,
+  http: ControlHttp,
+): Promise<LogDetail | undefined> {
   const answer = new URLSearchParams({
     code: CODE,
     state: STATE,
@@ -29,44 +55,54 @@ export async function checkClient(
   const redemption = { answer, state: STATE, codeVerifier: createCodeVerifier(), resource: undefined }
   try {
     await redeem(http, server, redemption, Date.now())
-    return warn(
-      scope,
-      'the token endpoint gave a token for a made-up code',
-      'It is no real authorization server.',
-    )
+    return undefined
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error
-    return judgeRefusal(scope, error.detail, server)
+    return error.detail
   }
 }
 
 export function judgeRefusal(
   scope: string,
-  detail: OAuthError['detail'],
+  detail: LogDetail,
   server: Pick<UpstreamServer, 'redirectUri'>,
 ): Finding {
-  const { upstreamError: code, fault, reason } = detail
-  if (fault !== undefined)
-    return fail(
-      scope,
-      `the token endpoint gave no answer: ${inWords(String(reason ?? fault))}`,
-      'Check token_endpoint.',
-    )
-  if (GOOD.includes(String(code))) return ok(scope, 'the token endpoint knows the client')
-  if (UNKNOWN_CLIENT.includes(String(code)))
-    return fail(
-      scope,
-      `the token endpoint does not know the client (${code})`,
-      'Check client_id, client_secret and token_endpoint_auth_method.',
-    )
+  const { upstreamError: code } = detail
+  if (detail.fault !== undefined) return noAnswer(scope, detail)
+  if (GOOD.includes(String(code))) return knownClient(scope)
+  if (UNKNOWN_CLIENT.includes(String(code))) return unknownClient(scope, String(code))
   if (code === 'redirect_uri_mismatch')
     return fail(scope, 'the redirect URI is not registered there', `Register ${server.redirectUri} there.`)
-  if (code === undefined || code === 'invalid_response')
-    return fail(scope, 'what the token endpoint answers is no OAuth', 'Check token_endpoint.')
+  if (code === undefined || code === 'invalid_response') return noOAuth(scope)
+  return untold(scope, String(code), 'Sign in once to see.')
+}
+
+export function noAnswer(scope: string, { fault, reason }: LogDetail): Finding {
+  const why = inWords(String(reason ?? fault))
+  return fail(scope, `the token endpoint gave no answer: ${why}`, 'Check token_endpoint.')
+}
+
+export function noOAuth(scope: string): Finding {
+  return fail(scope, 'what the token endpoint answers is no OAuth', 'Check token_endpoint.')
+}
+
+export function knownClient(scope: string): Finding {
+  return ok(scope, 'the token endpoint knows the client')
+}
+
+export function unknownClient(scope: string, code: string): Finding {
+  return fail(
+    scope,
+    `the token endpoint does not know the client (${code})`,
+    'Check client_id, client_secret and token_endpoint_auth_method.',
+  )
+}
+
+export function untold(scope: string, code: string, advice: string): Finding {
   return warn(
     scope,
     `the token endpoint answers ${code}, so whether it knows the client cannot be told`,
-    'Sign in once to see.',
+    advice,
   )
 }
 

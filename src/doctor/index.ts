@@ -1,16 +1,16 @@
 // All of a doctor's visit: what is checked, in parallel, and in which order it is told. Every check ends by itself.
-import { upstreamServers } from '../auth/servers.ts'
 import type { Config } from '../config/types.ts'
-import { parseScope } from '../oauth/scope.ts'
 import type { StatePaths } from '../store/state-folder.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import { checkAddress } from './address.ts'
-import { checkServer, type ServerQuestion } from './authorization-server.ts'
+import { checkServer } from './authorization-server.ts'
 import { checkClock } from './clock.ts'
 import { checkConfigFile, checkSecretFiles, checkState } from './files.ts'
 import { type Finding, fail } from './finding.ts'
 import { observe, reasonOf } from './observe.ts'
+import { issuerQuestions, serverQuestions } from './questions.ts'
 import { checkHosts, checkOwn } from './tls.ts'
+import { checkIssuer } from './trusted-issuer.ts'
 import { checkUpstream } from './upstream.ts'
 
 export interface Visit {
@@ -68,30 +68,15 @@ function routeChecks(visit: Visit, http: ControlHttp): Check[] {
     const scope = `routes.${name}`
     return route ? [{ scope, run: () => checkUpstream(scope, route, http) }] : []
   })
-  const servers = questions(visit).map((question) => ({
+  const servers = serverQuestions(visit.config, visit.routes, publicUrlOf(visit.config)).map((question) => ({
     scope: question.scope,
     run: () => checkServer(question, http),
   }))
-  return [...upstreams, ...servers]
-}
-
-/** Each authorization server once, however many routes share it. */
-function questions({ config, routes }: Visit): ServerQuestion[] {
-  const serverFor = upstreamServers(config.authorization_servers, publicUrlOf(config))
-  const found = routes.flatMap((name): ServerQuestion[] => {
-    const route = config.routes[name]
-    if (route?.auth.type !== 'authorization_code') return []
-    const { authorization_server: reference, scope } = route.auth
-    return [
-      {
-        scope: typeof reference === 'string' ? `authorization_servers.${reference}` : `routes.${name}`,
-        configured: serverFor(name, reference),
-        upstream: new URL(route.upstream.url),
-        scopes: parseScope(scope),
-      },
-    ]
-  })
-  return [...new Map(found.map((question) => [question.scope, question])).values()]
+  const issuers = issuerQuestions(visit.config, visit.routes).map((question) => ({
+    scope: question.scope,
+    run: () => checkIssuer(question, http),
+  }))
+  return [...upstreams, ...servers, ...issuers]
 }
 
 function publicUrlOf({ server: { public_url: publicUrl, tls, port } }: Config): string {

@@ -46,6 +46,17 @@ export function reasonOf(error: unknown): string {
   return reason === undefined ? error.message : inWords(String(reason))
 }
 
+/** The same with what was found where it was looked. */
+export function whyNot(error: unknown): string {
+  if (!(error instanceof UpstreamError)) return reasonOf(error)
+  const { issuer, expected, found } = error.detail
+  const facts = [issuer, expected && `expected ${expected}`, found && `found ${found}`]
+    .filter(Boolean)
+    .join(', ')
+  const reason = reasonOf(error)
+  return facts === '' ? reason : `${reason}: ${facts}`
+}
+
 /** A system's or Node's code as people say it. */
 export function inWords(code: string): string {
   return WORDS[code] ?? code

@@ -5,7 +5,7 @@ import type { Client } from '../oauth/client.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
 import { checkChallenge } from '../oauth/pkce.ts'
 import { checkRedirectUri, redirectLocation, type VerifiedRedirect } from '../oauth/redirect-uri.ts'
-import { offered } from '../oauth/scope.ts'
+import { offered, parseScope, remembered } from '../oauth/scope.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { pickerPage } from '../pages/picker.ts'
 import { htmlReply, type Reply, redirectReply } from '../reply.ts'
@@ -120,6 +120,7 @@ async function showConsent(
       codeChallenge,
       route: route.name,
       scopes: offered(parameters.get('scope'), route.optionalScopes),
+      wished: remembered([], parseScope(parameters.get('scope'))),
       upstreamUrl: route.upstream.url.href,
     },
     deps,

@@ -9,8 +9,12 @@ const DOCUMENT_HEADERS = { 'cache-control': 'public, max-age=300', ...PUBLIC_COR
 
 export const clientDocument: Handle = async ({ path }, { routes }) => {
   // Routes that share an authorization server share the document; which of them knows it first is chance.
-  for (const { auth } of routes.values()) {
-    const document = auth.clientDocument?.path === path ? await auth.clientDocument.read() : undefined
+  const here = [...routes.values()]
+    .flatMap(({ auth }) => auth.clientDocuments ?? [])
+    .filter((document) => document.path === path)
+  const grantTypes = [...new Set(here.flatMap((document) => document.grantTypes))]
+  for (const { read } of here) {
+    const document = await read(grantTypes)
     if (document !== undefined) return jsonReply(200, document, DOCUMENT_HEADERS)
   }
   return notFound(PUBLIC_CORS)

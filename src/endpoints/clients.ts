@@ -99,9 +99,11 @@ async function keysOf({ id, keys }: Client, gateway: Gateway, deps: Deps): Promi
   if ('inline' in keys) return { keys: keys.inline }
   const { documents } = gateway.clientRules
   // Where the configuration says that the keys of its own clients are, there they may be, also inside.
-  const inside = gateway.staticClients.has(id) ? [new URL(keys.uri).hostname] : []
-  const privateHosts = [...documents.privateHosts, ...inside]
-  const text = await deps.clientDocuments.keys(keys.uri, { ...documents, privateHosts })
+  const isConfigured = gateway.staticClients.has(id)
+  const inside = isConfigured ? [new URL(keys.uri).hostname] : []
+  const rules = { ...documents, privateHosts: [...documents.privateHosts, ...inside] }
+  const namedBy = isConfigured ? 'configuration' : 'document'
+  const text = await deps.clientDocuments.keys(keys.uri, rules, namedBy)
   try {
     return { keys: parseKeySet(JSON.parse(text)) }
   } catch (error) {

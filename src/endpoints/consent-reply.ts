@@ -1,9 +1,9 @@
 // Screen 1 as a reply: what the consent page says about a transaction.
 import type { Gateway, Route } from '../gateway.ts'
-import { routeScope, union } from '../oauth/scope.ts'
 import { type ConsentView, consentPage } from '../pages/consent.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { htmlReply, type Reply } from '../reply.ts'
+import { listDigest, scopesAtStake } from './consented-scopes.ts'
 import type { SignedIn } from './sessions.ts'
 import { type BoundTransaction, csrfToken } from './transactions.ts'
 
@@ -22,6 +22,7 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
   const { bound, route, session, status = 200, cookies, headers } = state
   const { transaction } = bound
   const { link } = route.auth
+  const scopes = await scopesAtStake(route, session?.subject, transaction.scopes)
   const html = consentPage({
     brand: gateway.brand,
     clientName: transaction.clientName,
@@ -33,11 +34,10 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
       asksForAccount: link !== undefined && link.keyForm === undefined,
       asksForKey: link?.keyForm !== undefined,
       account: session && (await link?.account?.(session.subject)),
-      scopes: link
-        ? await link.scopes(session?.subject, transaction.scopes)
-        : union(route.scopes, transaction.scopes).filter((scope) => scope !== routeScope(route.name)),
+      scopes,
     },
     transaction: transaction.id,
+    scopesDigest: listDigest(scopes),
     csrf: csrfToken(bound, session?.subject),
     user: visitor(gateway, session),
     error: state.error,

@@ -3,6 +3,7 @@
 import { LoginRefused, OAuthError, PageError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { type Parameters, parseParameters } from '../oauth/parameters.ts'
+import { includesAll } from '../oauth/scope.ts'
 import { hashToken, mintSecret, sameHash } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import { type Reply, redirectReply } from '../reply.ts'
@@ -11,8 +12,10 @@ import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { redirectError } from './authorize.ts'
 import { consentReply } from './consent-reply.ts'
+import { listDigest, scopesAtStake } from './consented-scopes.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
+import { checkSameSite } from './same-site.ts'
 import { currentSession, endSession, type SignedIn, startSession } from './sessions.ts'
 import {
   advance,
@@ -20,6 +23,7 @@ import {
   type BoundTransaction,
   bindCookies,
   checkBrowser,
+  configurationChanged,
   csrfToken,
   loadTransaction,
   unbindCookie,
@@ -72,21 +76,6 @@ async function checkSubmission(request: EndpointRequest, gateway: Gateway, deps:
   return { request, gateway, deps, form, entry, bound: { transaction: entry.value, browserSecret }, route }
 }
 
-/** `null` and absent decide nothing: privacy tools send both. The cookie-bound token decides then (design §6.11). */
-export function checkSameSite({ headers }: EndpointRequest, gateway: Gateway): void {
-  const { origin } = headers
-  const site = headers['sec-fetch-site']
-  const foreignOrigin = origin !== undefined && origin !== 'null' && origin !== gateway.issuer
-  if (foreignOrigin || site === 'cross-site' || site === 'same-site') {
-    throw new PageError(
-      403,
-      'This form came from another site',
-      'Go back to your client and connect again.',
-      { reason: 'cross_site' },
-    )
-  }
-}
-
 function checkCsrf({ form, bound }: Submission, subject: Subject | undefined): void {
   if (sameHash(form.get('csrf') ?? '', csrfToken(bound, subject))) return
   throw new PageError(
@@ -96,14 +85,6 @@ function checkCsrf({ form, bound }: Submission, subject: Subject | undefined): v
     {
       reason: 'csrf',
     },
-  )
-}
-
-export function configurationChanged(): PageError {
-  return new PageError(
-    400,
-    'The configuration changed',
-    'The server you were connecting to was changed in the meantime. Go back to your client and connect again.',
   )
 }
 
@@ -164,19 +145,36 @@ async function approve(
   { subject, cookies = [] }: Approver,
   relink = false,
 ): Promise<Reply> {
-  const { gateway, deps, entry, route } = submission
+  const { gateway, deps, form, entry, route } = submission
   const profile = gateway.profile(subject)
   if (profile === undefined || !mayUse(route.access, profile))
     return refuseAccess(submission, subject, cookies)
-  deps.log.info('consent given', { subject, route: route.name })
+  const consented = await scopesAtStake(route, subject, entry.value.scopes)
+  const approved: Approved = { ...submission, signedIn: { subject, profile }, consented, cookies }
+  if (!sameHash(form.get('scopes') ?? '', listDigest(consented))) return showAgain(approved)
   const { link } = route.auth
   if (link !== undefined && (relink || !(await isConnected(link, subject, entry.value))))
-    return toUpstream(submission, link, subject, relink, cookies)
-  await advance(entry, { stage: 'done', subject }, deps)
-  return codeReply(entry.value, subject, route, gateway, deps, [
+    return toUpstream(approved, link, relink)
+  deps.log.info('consent given', { subject, route: route.name })
+  await advance(entry, { stage: 'done', subject, consented }, deps)
+  return codeReply({ ...entry.value, consented }, subject, route, gateway, deps, [
     ...cookies,
     unbindCookie(entry.value, gateway),
   ])
+}
+
+/** A form whose sender may use the route, and the scopes that they said yes to. */
+interface Approved extends Submission {
+  readonly signedIn: SignedIn
+  readonly consented: readonly string[]
+  readonly cookies: readonly string[]
+}
+
+/** The page before knew nothing of the person, or something changed since: a yes is worth what was read before it (spec-H2). */
+function showAgain({ gateway, deps, bound, route, signedIn, cookies }: Approved): Promise<Reply> {
+  deps.log.info('consent asked again for other scopes', { subject: signedIn.subject, route: route.name })
+  const error = 'The list of scopes is not the one that you saw before. Look at it again.'
+  return consentReply(gateway, { bound, route, session: signedIn, cookies, error })
 }
 
 /** A sign-in is when the upstream is asked for all that is due, whichever client it is due for. */
@@ -189,43 +187,38 @@ function refuseAccess(submission: Submission, subject: Subject, cookies: readonl
   return endWith(submission, new OAuthError('access_denied', 'this account may not use this server'), cookies)
 }
 
-async function toUpstream(
-  submission: Submission,
-  link: UpstreamLink,
-  subject: Subject,
-  relink: boolean,
-  cookies: readonly string[],
-): Promise<Reply> {
-  const { deps, route } = submission
-  const requested = submission.entry.value.scopes
-  const state = `${submission.entry.value.id}.${mintSecret()}`
-  const started = await link.begin(subject, state, { requested, relink }).catch((error: unknown) => {
+async function toUpstream(approved: Approved, link: UpstreamLink, relink: boolean): Promise<Reply> {
+  const { deps, entry, route, signedIn, consented, cookies } = approved
+  const { id, scopes: requested } = entry.value
+  const state = `${id}.${mintSecret()}`
+  const started = await link.begin(signedIn.subject, state, { requested, relink }).catch((error: unknown) => {
     if (error instanceof OAuthError) return error
     throw error
   })
-  if (!(started instanceof OAuthError)) return sendToUpstream(submission, link, subject, started, cookies)
-  deps.log.warn('upstream sign-in cannot begin', {
-    route: route.name,
-    reason: started.message,
-    ...started.detail,
-  })
-  return endWith(submission, started, cookies)
+  if (started instanceof OAuthError) {
+    const { message: reason, detail } = started
+    deps.log.warn('upstream sign-in cannot begin', { route: route.name, reason, ...detail })
+    return endWith(approved, started, cookies)
+  }
+  // Only now the upstream said what it asks for.
+  if (!includesAll(consented, started.pending.scopes)) return showAgain(approved)
+  deps.log.info('consent given', { subject: signedIn.subject, route: route.name })
+  return sendToUpstream(approved, link, started)
 }
 
 // The cookie is renewed together with the redirect, after consent: one that was planted or read before is worth nothing
 // at the callback (MCP security best practices, "OAuth State Parameter Validation").
 async function sendToUpstream(
-  { request, gateway, deps, entry }: Submission,
+  { request, gateway, deps, entry, signedIn, consented, cookies }: Approved,
   { callbackPath }: UpstreamLink,
-  subject: Subject,
   { location, pending }: Awaited<ReturnType<UpstreamLink['begin']>>,
-  cookies: readonly string[],
 ): Promise<Reply> {
   const { id } = entry.value
   const browserSecret = mintSecret()
   const change = {
     stage: 'upstream',
-    subject,
+    subject: signedIn.subject,
+    consented,
     browserHash: hashToken(browserSecret),
     upstream: { callbackPath, sealed: deps.sealer.seal('transaction', id, JSON.stringify(pending)) },
   } as const

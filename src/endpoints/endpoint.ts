@@ -1,6 +1,7 @@
 // What an endpoint is: a function from a request value and the current generation to a reply value.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Gateway } from '../gateway.ts'
+import type { McpSessions } from '../mcp-sessions.ts'
 import type { Log } from '../ops/log.ts'
 import type { Bucket } from '../policy/bucket.ts'
 import type { Reply } from '../reply.ts'
@@ -10,6 +11,7 @@ import type { Store } from '../store/store.ts'
 import type { Streams } from '../streams.ts'
 import type { ClientDocuments } from '../upstream/client-documents.ts'
 import type { IssuerKeys } from '../upstream/issuer-keys.ts'
+import type { KeyAttempts } from './key-attempts.ts'
 
 export interface EndpointRequest {
   readonly path: string
@@ -27,7 +29,9 @@ export interface Deps {
   readonly streams: Streams
   readonly clientDocuments: ClientDocuments
   readonly registrations: Bucket
+  readonly keyAttempts: KeyAttempts
   readonly issuerKeys: IssuerKeys
+  readonly mcpSessions: McpSessions
   readonly now: () => number
   readonly log: Log
 }

@@ -2,12 +2,12 @@
 import type { Gateway, Route } from '../gateway.ts'
 import { grantExpiresAtMs, issueCode } from '../oauth/grant.ts'
 import { redirectLocation } from '../oauth/redirect-uri.ts'
-import { union } from '../oauth/scope.ts'
 import { hashToken, mintGrantId, mintToken, type PresentedToken } from '../oauth/tokens.ts'
 import { type Reply, redirectReply } from '../reply.ts'
 import type { Subject } from '../slots.ts'
 import { FORMAT, type Grant, indexes, keys, type Transaction } from '../store/records.ts'
 import { ABSENT, type Entry, type WriteOptions } from '../store/store.ts'
+import { grantedScopes } from './consented-scopes.ts'
 import { disconnectAfter } from './disconnect.ts'
 import type { Deps } from './endpoint.ts'
 
@@ -28,11 +28,7 @@ export async function codeReply(
     subject,
     clientId: transaction.clientId,
     route: route.name,
-    scopes: union(
-      route.scopes,
-      transaction.scopes,
-      (await route.auth.link?.scopes(subject, transaction.scopes)) ?? [],
-    ),
+    scopes: await grantedScopes(route, transaction),
     redirectUri: transaction.redirectUri,
     challenge: transaction.codeChallenge,
   }

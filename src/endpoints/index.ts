@@ -1,11 +1,12 @@
 // The table of endpoints. Everything else is a well-known document, a route, or not there.
+import { KEY_SET_PATH } from '../oauth/own-address.ts'
 import { authorize } from './authorize.ts'
 import { callback } from './callback.ts'
 import { clientDocument } from './client-document.ts'
 import { consent, login } from './consent.ts'
 import type { Endpoint } from './endpoint.ts'
 import { introspect } from './introspect.ts'
-import { KEY_SET_PATH, keySet } from './key-set.ts'
+import { keySet } from './key-set.ts'
 import { register } from './register.ts'
 import { revoke } from './revoke.ts'
 import { token } from './token.ts'

@@ -3,8 +3,6 @@ import { PUBLIC_CORS } from '../policy/cors.ts'
 import { jsonReply } from '../reply.ts'
 import type { Handle } from './endpoint.ts'
 
-export const KEY_SET_PATH = '/.well-known/jwks.json'
-
 /** Shorter than the overlap of two keys: whoever caches it knows a key before it signs. */
 const HEADERS = { 'cache-control': 'public, max-age=3600', ...PUBLIC_CORS }
 

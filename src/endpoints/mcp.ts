@@ -1,9 +1,9 @@
 // The MCP path: one request of a client, checked, given the upstream's credentials, and relayed as it comes. The chain
 // reads top to bottom; a failure before the first byte is written as the client's own kind of error.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
-import { parseScope, union } from '../oauth/scope.ts'
+import { namingNoRoute, parseScope, union } from '../oauth/scope.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
 import type { Caller, Credentials } from '../slots.ts'
 import { forward } from '../upstream/forward.ts'
@@ -67,8 +67,11 @@ async function readAndSend(
   caller: Caller,
   onBody: (body: Buffer) => void,
 ): Promise<ForwardOutcome> {
-  const body = await readBody(exchange.request, exchange.route.limits.max_body_bytes)
+  const { request, route, deps } = exchange
+  const body = await readBody(request, route.limits.max_body_bytes)
   onBody(body)
+  const session = sessionOf(request.headers)
+  if (session !== undefined) await deps.mcpSessions.check(session, caller, route.upstream.url)
   return sendWithCredentials(exchange, caller, body)
 }
 
@@ -93,7 +96,7 @@ function isUnauthorized(outcome: ForwardOutcome): boolean {
 }
 
 async function send(
-  { request, response, route, pools }: McpExchange,
+  { request, response, route, deps, pools }: McpExchange,
   caller: Caller,
   credentials: Credentials,
   body: Buffer,
@@ -112,7 +115,13 @@ async function send(
       ...(method === 'POST' && { body }),
       timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
       isStream: isStreamRequest(method, rawHeaders),
-      onResponseHead: stopAtRefusal,
+      onResponseHead: (head) => {
+        const session = sessionOf(head.headers)
+        // One that the client named itself may be of nobody here: it must not become the client's by that.
+        const isNew = session !== undefined && head.status < 300 && session !== sessionOf(request.headers)
+        if (isNew) deps.mcpSessions.remember(session, caller, url)
+        return stopAtRefusal(head)
+      },
     },
     request,
     response,
@@ -126,13 +135,18 @@ async function refusal({ route, deps }: McpExchange, caller: Caller, head: Respo
   const helps = needed.length > 0 && (await route.auth.demanded?.(caller, needed))
   if (helps && grantId !== undefined) {
     await rememberDemand(grantId, needed, deps)
-    return new MissingScopes('the upstream', union(caller.scopes, needed), route)
+    return new MissingScopes('the upstream', union(caller.scopes, namingNoRoute(needed)), route)
   }
   // A challenge for scopes that were asked for and not granted would send the client round and round (design §5).
   return new OAuthError('access_denied', 'the upstream did not grant what this needs', {
     route: route.name,
     scopes: needed.join(' '),
   })
+}
+
+/** Undefined for one that was sent twice: the check of single headers has refused that already. */
+function sessionOf({ 'mcp-session-id': id }: IncomingHttpHeaders): string | undefined {
+  return typeof id === 'string' && id !== '' ? id : undefined
 }
 
 // The upstream's own challenge would send the client to sign in at the upstream (sec-T14).

@@ -6,12 +6,15 @@ import {
   registrationResponse,
   sealClientId,
 } from '../oauth/registration.ts'
+import { type Bucket, createBucket } from '../policy/bucket.ts'
 import { jsonReply, type Reply } from '../reply.ts'
 import type { Handle } from './endpoint.ts'
 
 /** A ceiling for floods, far above what a company's clients do. Clients that are known already never come here (sec-R1, sec-R2). */
-export const REGISTRATIONS = { size: 1_000, perSecond: 100 }
+const REGISTRATIONS = { size: 1_000, perSecond: 100 }
 const RETRY_SECONDS = '5'
+
+export const createRegistrations = (now: () => number): Bucket => createBucket({ ...REGISTRATIONS, now })
 
 export const register: Handle = async ({ body, headers }, gateway, { registrations, sealer, now, log }) => {
   const { enabled, redirect_schemes: schemes } = gateway.clientRules.registration

@@ -15,7 +15,7 @@ import type { Entry } from '../store/store.ts'
 import type { Deps, EndpointRequest } from './endpoint.ts'
 
 /** Long enough to find a password and a second factor. */
-export const TRANSACTION_TTL_MS = 10 * 60_000
+const TRANSACTION_TTL_MS = 10 * 60_000
 
 export type NewTransaction = Pick<
   Transaction,
@@ -27,6 +27,7 @@ export type NewTransaction = Pick<
   | 'codeChallenge'
   | 'route'
   | 'scopes'
+  | 'wished'
   | 'upstreamUrl'
 >
 
@@ -78,6 +79,14 @@ export async function advance(
     expiresAtMs: next.expiresAtMs,
   })
   if (!won) throw alreadyUsed()
+}
+
+export function configurationChanged(): PageError {
+  return new PageError(
+    400,
+    'The configuration changed',
+    'The server you were connecting to was changed in the meantime. Go back to your client and connect again.',
+  )
 }
 
 export function alreadyUsed(): PageError {

@@ -11,10 +11,21 @@ import type { KeyForm, Subject, UpstreamLink, UpstreamPending } from '../slots.t
 import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { checkSameBrowser, checkSameUser, checkState, failed, liveLink } from './callback.ts'
-import { checkSameSite, configurationChanged } from './consent.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
-import { advance, csrfToken, loadTransaction, unbindCookie } from './transactions.ts'
+import { checkSameSite } from './same-site.ts'
+import {
+  advance,
+  alreadyUsed,
+  configurationChanged,
+  csrfToken,
+  loadTransaction,
+  unbindCookie,
+} from './transactions.ts'
+
+/** On one page. Nobody mistypes what they paste more often. */
+const MAX_ATTEMPTS = 5
+const WAIT_SECONDS = 180
 
 /** Everything about one visit to the page that has been checked. */
 interface Visit {
@@ -39,10 +50,37 @@ export const keySubmission: Handle = async (request, gateway, deps) => {
   const sent = parseParameters(request.body)
   const visit = await checkVisit(sent.get('state') ?? '', request, gateway, deps)
   if (!sameHash(sent.get('csrf') ?? '', visit.csrf)) throw outOfDate()
-  if (sent.get('decision') !== 'connect') return cancel(visit)
+  if (sent.get('decision') !== 'connect') return cancel(visit, 'the user gave no key')
+  if (attemptsOf(visit) >= MAX_ATTEMPTS) return cancel(visit, NO_GOOD_KEY)
+  if (!deps.keyAttempts.take(visit.subject)) return page(visit, tooMany(visit))
+  const counted = await countAttempt(visit)
   const key = sent.get('key') ?? ''
-  const refused = await tryKey(visit, key)
-  return refused === undefined ? connect(visit, key) : page(visit, refused)
+  const refused = await tryKey(counted, key)
+  if (refused === undefined) return connect(counted, key)
+  return attemptsOf(counted) >= MAX_ATTEMPTS ? cancel(counted, NO_GOOD_KEY) : page(counted, refused)
+}
+
+const NO_GOOD_KEY = 'no key was given that the upstream takes'
+
+const attemptsOf = ({ entry }: Visit): number => entry.value.keyAttempts ?? 0
+
+function tooMany({ deps, route, subject }: Visit): Refused {
+  deps.log.warn('too many keys tried', { route: route.name, subject })
+  return {
+    status: 429,
+    error: 'Too many keys were tried. Wait a few minutes, then try again.',
+    headers: { 'retry-after': String(WAIT_SECONDS) },
+  }
+}
+
+/** Before the key is tried, so that many at once are not more guesses than one after the other. */
+async function countAttempt(visit: Visit): Promise<Visit> {
+  const { deps, entry } = visit
+  const keyAttempts = attemptsOf(visit) + 1
+  await advance(entry, { keyAttempts }, deps)
+  const counted = { ...visit, entry: await loadTransaction(entry.value.id, deps) }
+  if (attemptsOf(counted) !== keyAttempts || counted.entry.value.stage !== 'upstream') throw alreadyUsed()
+  return counted
 }
 
 async function checkVisit(
@@ -57,7 +95,9 @@ async function checkVisit(
   const browserSecret = await checkSameBrowser(entry, request, gateway, deps)
   const subject = await checkSameUser(transaction, request, gateway, deps)
   const { route, link } = await liveLink(transaction, pending, gateway)
-  if (link.keyForm === undefined) throw configurationChanged()
+  // A page that said "and nowhere else" is kept to it.
+  if (link.keyForm === undefined || String(link.keyForm.sentTo) !== String(pending.sentTo))
+    throw configurationChanged()
   const csrf = csrfToken({ transaction, browserSecret }, subject)
   return { gateway, deps, entry, pending, subject, route, link, form: link.keyForm, csrf }
 }
@@ -65,6 +105,7 @@ async function checkVisit(
 interface Refused {
   readonly status: number
   readonly error: string
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 async function tryKey({ form, deps, route }: Visit, key: string): Promise<Refused | undefined> {
@@ -98,9 +139,9 @@ async function connect(
   }
 }
 
-async function cancel({ gateway, deps, entry }: Visit): Promise<Reply> {
+async function cancel({ gateway, deps, entry }: Visit, reason: string): Promise<Reply> {
   await advance(entry, { stage: 'done' }, deps)
-  const denied = new OAuthError('access_denied', 'the user gave no key')
+  const denied = new OAuthError('access_denied', reason)
   return failed(denied, entry.value, gateway, deps, [unbindCookie(entry.value, gateway)])
 }
 
@@ -109,7 +150,7 @@ function page({ gateway, route, form, link, pending, subject, csrf }: Visit, ref
   const html = userKeyPage({
     brand: gateway.brand,
     route: { title: route.title, path: link.callbackPath },
-    hosts: form.hosts,
+    hosts: form.sentTo.map((origin) => new URL(origin).host),
     instructions: form.instructions,
     helpUrl: form.helpUrl,
     user: asksWho ? gateway.profile(subject)?.name : undefined,
@@ -117,7 +158,7 @@ function page({ gateway, route, form, link, pending, subject, csrf }: Visit, ref
     csrf,
     error: refused?.error,
   })
-  return htmlReply(refused?.status ?? 200, html, PAGE_HEADERS)
+  return htmlReply(refused?.status ?? 200, html, { ...PAGE_HEADERS, ...refused?.headers })
 }
 
 function outOfDate(): PageError {

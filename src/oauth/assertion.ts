@@ -35,6 +35,7 @@ export async function verifyAssertion(
       clockTolerance: TOLERANCE_SECONDS,
       currentDate: new Date(nowMs),
     })
+    checkAudience(payload, audiences)
     return checkLifetime(payload, nowMs)
   } catch (error) {
     if (error instanceof OAuthError) throw error
@@ -47,6 +48,12 @@ export async function verifyAssertion(
 /** Whether an assertion was refused because none of the client's keys is the one it names. */
 export function isUnknownKey(error: unknown): boolean {
   return error instanceof OAuthError && error.detail.reason === errors.JWKSNoMatchingKey.code
+}
+
+/** Another server that it is meant for as well could use it here. Clients do name one server's issuer and token endpoint. */
+function checkAudience({ aud }: JWTPayload, ours: readonly string[]): void {
+  if ([aud].flat().some((one) => one === undefined || !ours.includes(one)))
+    throw new OAuthError('invalid_client', 'the client assertion is for another server as well')
 }
 
 function checkLifetime({ jti, exp }: JWTPayload, nowMs: number): VerifiedAssertion {

@@ -5,7 +5,7 @@ import { isLoopbackHost } from '../loopback.ts'
 import { checkRegistrable } from './redirect-uri.ts'
 
 /** The methods a document may name: it is public, so it can't hold a shared secret (§4.1). */
-export const DOCUMENT_AUTH_METHODS = ['none', 'private_key_jwt'] as const
+const DOCUMENT_AUTH_METHODS = ['none', 'private_key_jwt'] as const
 
 export type DocumentAuthMethod = (typeof DOCUMENT_AUTH_METHODS)[number]
 

@@ -9,7 +9,7 @@ import {
   jwtVerify,
 } from 'jose'
 import { OAuthError, type OAuthErrorCode, UpstreamError } from '../errors.ts'
-import type { Profile, Subject } from '../slots.ts'
+import type { Doubts, Profile, Subject } from '../slots.ts'
 import { parseScope } from './scope.ts'
 
 /** An issuer that the configuration trusts, in its words. */
@@ -145,11 +145,11 @@ function checkClaims(claims: JWTPayload, { soleAudience }: Kind, nowMs: number):
 
 function tokenOf(claims: JWTPayload, issuer: TrustedIssuer): IssuerToken {
   const subject = issuerSubject(issuer.issuer, String(claims.sub))
-  const clientId = CLIENT_MEMBERS.map((member) => claims[member]).find((value) => typeof value === 'string')
+  const clientIds = textsIn(CLIENT_MEMBERS.map((member) => claims[member]))
   return {
     subject,
-    profile: profileOf(claims, issuer, { subject, isClient: claims.sub === clientId }),
-    clientId,
+    profile: profileOf(claims, issuer, { subject, clientIds }),
+    clientId: clientIds[0],
     scopes: scopesOf(claims.scope ?? claims.scp),
     expiresAtMs: (claims.exp ?? 0) * 1000,
     jti: typeof claims.jti === 'string' && claims.jti !== '' ? claims.jti : undefined,
@@ -166,28 +166,53 @@ export function isSubjectOf(subject: Subject, { issuer }: Pick<TrustedIssuer, 'i
   return subject.startsWith(issuerSubject(issuer, ''))
 }
 
+/** Whether a token that was verified before would still be taken, by the claims that are kept of it. */
+export function isFor(audience: string, { aud }: Profile['claims']): boolean {
+  return textsIn(aud).includes(audience)
+}
+
+/** RFC 9068 §2.2: without a person the client is the subject. Then what Auth0 and Entra write. */
+function isOwnToken({ sub, idtyp, gty }: JWTPayload, clientIds: readonly string[]): boolean {
+  const isSubject = clientIds.some((id) => sub === id || sub === `${id}@clients`)
+  return isSubject || idtyp === 'app' || gty === 'client-credentials'
+}
+
 interface Bearer {
   readonly subject: Subject
-  /** RFC 9068 §2.2: without a person the client is the subject. */
-  readonly isClient: boolean
+  readonly clientIds: readonly string[]
 }
 
 function profileOf(
   claims: JWTPayload,
   { claims: names }: TrustedIssuer,
-  { subject, isClient }: Bearer,
+  { subject, clientIds }: Bearer,
 ): Profile {
   const email = claims[names.email]
   // An address that nobody checked is whatever its owner typed.
   const isVerified = claims.email_verified === true && typeof email === 'string' && EMAIL.test(email)
   const kept = Object.entries(claims).filter(([name]) => !PASSING.includes(name))
   return {
-    kind: isClient ? 'client' : 'person',
+    kind: isOwnToken(claims, clientIds) ? 'client' : 'person',
     // Whole: a `name` of their own choice could be that of a user.
     name: subject,
     groups: textsIn(claims[names.groups]),
     ...(isVerified && { email }),
     claims: Object.fromEntries(kept),
+    clientIds,
+    doubts: doubtsOf(claims, names, isVerified),
+  }
+}
+
+// Entra leaves out groups that are too many for a token (`hasgroups`, or `_claim_names`: OpenID Connect Core §5.6.2).
+// Whoever is in many groups would be in none that `deny` names.
+function doubtsOf(claims: JWTPayload, names: TrustedIssuer['claims'], isVerified: boolean): Doubts {
+  const { _claim_names: elsewhere, hasgroups } = claims
+  const untold = typeof elsewhere === 'object' && elsewhere !== null ? Object.keys(elsewhere) : []
+  const hasMore = names.groups === 'groups' && String(hasgroups) === 'true'
+  return {
+    emails: isVerified ? [] : textsIn(claims[names.email]),
+    areGroupsUntold: hasMore || untold.includes(names.groups),
+    untoldClaims: untold,
   }
 }
 

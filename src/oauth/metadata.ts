@@ -1,12 +1,7 @@
 // The two discovery documents: protected resource metadata (RFC 9728) per route, authorization server metadata (RFC 8414) once. Pure.
 import { type GrantType, JWT_BEARER } from './grant-types.ts'
 
-export const CLIENT_AUTH_METHODS = [
-  'none',
-  'client_secret_basic',
-  'client_secret_post',
-  'private_key_jwt',
-] as const
+const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 
 /** Asymmetric only: a shared key would be a secret in a public document (RFC 8725 §3.1 for the allow-list). */
 export const ASSERTION_ALGORITHMS = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519'] as const

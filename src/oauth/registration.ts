@@ -6,11 +6,16 @@ import { SIGN_IN_GRANTS } from './grant-types.ts'
 import type { ClientAuthMethod } from './metadata.ts'
 import { checkRegistrable } from './redirect-uri.ts'
 
+const APPLICATION_TYPES = ['native', 'web'] as const
+export type ApplicationType = (typeof APPLICATION_TYPES)[number]
+
 /** What a registration may say and the gateway remembers. Everything else in the request is ignored (RFC 7591 §2). */
 export interface ClientMetadata {
   readonly redirectUris: readonly string[]
   readonly name: string | undefined
   readonly authMethod: ClientAuthMethod
+  /** As the client said, and echoed: its redirect URIs are judged by themselves (spec-C10). */
+  readonly applicationType?: ApplicationType
   /** Epoch seconds, as `client_id_issued_at` wants it. */
   readonly issuedAtSeconds: number
 }
@@ -48,6 +53,7 @@ export function parseClientMetadata(
     redirectUris: [...new Set(uris.map((uri) => checkRegistrable(uri, privateSchemes)))],
     name: clientName(request.client_name),
     authMethod: authMethod(request.token_endpoint_auth_method),
+    ...applicationType(request.application_type),
     issuedAtSeconds: Math.floor(nowMs / 1000),
   }
 }
@@ -74,10 +80,22 @@ function authMethod(method: unknown): ClientAuthMethod {
   return REGISTRABLE_METHODS.find((known) => known === method) ?? 'none'
 }
 
+function applicationType(type: unknown): Pick<ClientMetadata, 'applicationType'> {
+  const known = APPLICATION_TYPES.find((one) => one === type)
+  return known === undefined ? {} : { applicationType: known }
+}
+
 /** Seals the metadata into a client_id. It never looks like a URL, so it can't be taken for a client ID metadata document (spec-C8). */
 export function sealClientId(sealer: Sealer, issuer: string, metadata: ClientMetadata): string {
-  const { redirectUris, name, authMethod, issuedAtSeconds } = metadata
-  const text = JSON.stringify([1, issuedAtSeconds, authMethod, redirectUris, name ?? null])
+  const { redirectUris, name, authMethod, applicationType: type, issuedAtSeconds } = metadata
+  const text = JSON.stringify([
+    1,
+    issuedAtSeconds,
+    authMethod,
+    redirectUris,
+    name ?? null,
+    ...(type === undefined ? [] : [type]),
+  ])
   if (Buffer.byteLength(text) > MAX_METADATA_BYTES)
     throw invalid(`the metadata is larger than ${MAX_METADATA_BYTES} bytes`)
   return PREFIX + sealer.seal(PURPOSE, issuer, text)
@@ -88,14 +106,15 @@ export function openClientId(sealer: Sealer, issuer: string, clientId: string): 
   if (!clientId.startsWith(PREFIX)) return undefined
   const text = sealer.open(PURPOSE, issuer, clientId.slice(PREFIX.length))
   if (text === undefined) return undefined
-  const [, issuedAtSeconds, authMethod, redirectUris, name] = JSON.parse(text) as [
+  const [, issuedAtSeconds, authMethod, redirectUris, name, type] = JSON.parse(text) as [
     number,
     number,
     ClientAuthMethod,
     string[],
     string | null,
+    ApplicationType?,
   ]
-  return { redirectUris, name: name ?? undefined, authMethod, issuedAtSeconds }
+  return { redirectUris, name: name ?? undefined, authMethod, ...applicationType(type), issuedAtSeconds }
 }
 
 /** The secret follows from the id, so that none is stored. base64url only: some clients percent-encode Basic credentials, some don't. */
@@ -124,6 +143,7 @@ export function registrationResponse(clientId: string, metadata: ClientMetadata,
     ...(secret !== undefined && { client_secret: secret, client_secret_expires_at: 0 }),
     redirect_uris: metadata.redirectUris,
     ...(metadata.name !== undefined && { client_name: metadata.name }),
+    ...(metadata.applicationType !== undefined && { application_type: metadata.applicationType }),
     token_endpoint_auth_method: metadata.authMethod,
     grant_types: SIGN_IN_GRANTS,
     response_types: ['code'],

@@ -71,6 +71,11 @@ export function routeScope(route: string): string {
   return `mcp:${route}`
 }
 
+/** An upstream may have scopes that look like another route's name. They are asked for there; to a client they would name that route. */
+export function namingNoRoute(scopes: readonly string[]): readonly string[] {
+  return scopes.filter((scope) => !scope.startsWith('mcp:'))
+}
+
 /** The route named by a scope, if exactly one is. */
 export function routeOfScopes(scopes: readonly string[]): string | undefined {
   const named = scopes.filter((scope) => scope.startsWith('mcp:')).map((scope) => scope.slice(4))

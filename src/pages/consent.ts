@@ -26,6 +26,8 @@ export interface ConsentView {
     readonly scopes: readonly string[]
   }
   readonly transaction: string
+  /** Of the list of scopes: says which one was answered. */
+  readonly scopesDigest: string
   readonly csrf: string
   /** The signed-in user's name; undefined asks for name and password, `anonymous` for nothing. */
   readonly user:
@@ -47,6 +49,7 @@ ${details(view, name)}
 ${destinationNote(view.redirectUri)}
 <form method="post" action="${view.user.kind === 'password' ? '/login' : '/consent'}">
 <input type="hidden" name="transaction" value="${view.transaction}">
+<input type="hidden" name="scopes" value="${view.scopesDigest}">
 <input type="hidden" name="csrf" value="${view.csrf}">
 ${identity(view)}
 <div class="actions">

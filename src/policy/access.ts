@@ -17,19 +17,31 @@ const NAMED: { readonly [L in keyof Lists]-?: (listed: NonNullable<Lists[L]>, pr
     clients: (ids, { kind, name }) => kind === 'client' && ids.includes(name),
   }
 
+/** What `deny` goes by besides: nobody gets round it by what their issuer left open, or by another's hands. */
+const SUSPECTED: {
+  readonly [L in keyof Lists]?: (listed: NonNullable<Lists[L]>, profile: Profile) => boolean
+} = {
+  groups: (names, { doubts }) => names.length > 0 && doubts?.areGroupsUntold === true,
+  email_domains: (domains, { doubts }) =>
+    domains.some((domain) => doubts?.emails.some((email) => isAt(domain, email))),
+  claims: (wanted, { doubts }) => Object.keys(wanted).some((name) => doubts?.untoldClaims.includes(name)),
+  clients: (ids, { clientIds = [] }) => clientIds.some((id) => ids.includes(id)),
+}
+
 const LISTS = Object.keys(NAMED) as readonly (keyof Lists)[]
 
 /** `deny` wins; any list that names the caller admits; without lists everyone else is admitted. */
 export function mayUse(access: AccessConfig, profile: Profile): boolean {
   if (access === 'anyone') return true
-  if (access.deny !== undefined && isNamed(access.deny, profile)) return false
-  return LISTS.every((list) => access[list] === undefined) || isNamed(access, profile)
+  const { deny } = access
+  if (deny !== undefined && (isIn(deny, NAMED, profile) || isIn(deny, SUSPECTED, profile))) return false
+  return LISTS.every((list) => access[list] === undefined) || isIn(access, NAMED, profile)
 }
 
-function isNamed(lists: Lists, profile: Profile): boolean {
+function isIn(lists: Lists, table: typeof SUSPECTED, profile: Profile): boolean {
   return LISTS.some((list) => {
-    const named = NAMED[list] as (listed: unknown, profile: Profile) => boolean
-    return lists[list] !== undefined && named(lists[list], profile)
+    const matches = table[list] as ((listed: unknown, profile: Profile) => boolean) | undefined
+    return lists[list] !== undefined && matches?.(lists[list], profile) === true
   })
 }
 

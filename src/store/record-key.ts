@@ -2,7 +2,7 @@
 import type { WriteOptions } from './store.ts'
 
 /** LMDB ends at 1,978 bytes, of which an index row needs 50 beside the key. Index names have no limit: they are hashed. */
-export const MAX_KEY_BYTES = 1024
+const MAX_KEY_BYTES = 1024
 
 /** Reads answer "absent" for anything else, because parts of keys come from requests. */
 export function isKey(key: string): boolean {

@@ -20,6 +20,12 @@ export interface Transaction {
   readonly route: string
   /** What the client asked for and may have, beyond what every token of the route carries. */
   readonly scopes: readonly string[]
+  /** All that it asked for by name. Nothing is asked of the upstream by that, but of what is there anyway the grant then says it. */
+  readonly wished: readonly string[]
+  /** The scopes that the page listed to which the person said yes; known from the consent on. */
+  readonly consented?: readonly string[]
+  /** How often a key was pasted on its page: nobody may go on guessing there. */
+  readonly keyAttempts?: number
   /** The upstream that the consent page names: consent given for one is not consent for another. */
   readonly upstreamUrl: string
   readonly createdAtMs: number
@@ -86,6 +92,13 @@ export interface Session {
   readonly expiresAtMs: number
 }
 
+/** Whom an upstream gave an MCP session id to; `several`: to more than one person. Keyed by the hash of the upstream's origin and the id. */
+export interface McpSession {
+  readonly v: typeof FORMAT
+  readonly subject: Subject | 'several'
+  readonly usedAtMs: number
+}
+
 /** Somebody who once signed in by name. Found again, and forgotten, when that name leaves the configuration. */
 export interface KnownUser {
   readonly v: typeof FORMAT
@@ -117,6 +130,7 @@ export const keys = {
   session: (cookieHash: string) => `session/${cookieHash}`,
   link: (subjectHash: string, fingerprint: string) => `link/${subjectHash}/${fingerprint}`,
   user: (subject: Subject) => `user/${subject}`,
+  mcpSession: (hash: string) => `mcp_session/${hash}`,
 } as const
 
 export const indexes = {

@@ -15,7 +15,7 @@ import type { Sealer } from './seal.ts'
 import type { Store } from './store.ts'
 import { update } from './update.ts'
 
-export const SIGNING_ALGORITHM = 'ES256'
+const SIGNING_ALGORITHM = 'ES256'
 
 export interface SigningKey {
   readonly kid: string

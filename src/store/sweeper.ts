@@ -3,7 +3,7 @@ import { EXPIRIES, expiryPrefix, keyOfExpiryRow, rowsOf } from './rows.ts'
 import type { Table } from './table.ts'
 
 /** Dead records go on counting versions this long, so that a slow cas cannot hit a key that was made anew. */
-export const LINGER_MS = 60_000
+const LINGER_MS = 60_000
 
 const BATCH = 256
 

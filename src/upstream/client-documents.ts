@@ -11,11 +11,13 @@ export interface DocumentRules {
   readonly privateHosts: readonly string[]
 }
 
+export type KeySetSource = 'document' | 'configuration'
+
 export interface ClientDocuments {
   /** Throws OAuthError: `invalid_client` for a document that can't be used, `temporarily_unavailable` for one that can't be had now. */
   find(clientId: string, rules: DocumentRules): Promise<ClientDocument>
-  /** A client's key set, by the address its document names. */
-  keys(uri: string, rules: DocumentRules): Promise<string>
+  /** A client's key set, by the address that its document names, or the configuration. */
+  keys(uri: string, rules: DocumentRules, namedBy: KeySetSource): Promise<string>
   /** Has what is known of this address fetched anew when it is needed next. False: it is not known, or too new for that. */
   expire(uri: string): boolean
 }
@@ -23,6 +25,13 @@ export interface ClientDocuments {
 /** Short enough that a change arrives, long enough that a popular client is not a flood, and that a sign-in ends with what it began with. */
 const LIFETIMES = { minMs: 30_000, maxMs: 24 * 60 * 60_000, defaultMs: 5 * 60_000 }
 const MAX_CACHED = 1_000
+/** What the draft recommends for documents (§6.6) holds for all that strangers have us fetch and keep. */
+const STRANGERS_MAX_BYTES = 5 * 1024
+/** Certificates beside the keys (RFC 7517 §4.7) make large key sets, and an operator may trust one that has them. */
+const MAX_BYTES: Readonly<Record<KeySetSource, number>> = {
+  document: STRANGERS_MAX_BYTES,
+  configuration: 64 * 1024,
+}
 
 interface Cached {
   readonly text: string
@@ -41,7 +50,7 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
   // In the order of use, so what strangers fill it with goes before what people need.
   const cache = new Map<string, Cached>()
 
-  async function fetchText(uri: string, { privateHosts }: DocumentRules): Promise<Fetched> {
+  async function fetchText(uri: string, { privateHosts }: DocumentRules, maxBytes: number): Promise<Fetched> {
     const url = new URL(uri)
     const trust: Trust = privateHosts.includes(url.hostname) ? { derivedFrom: url.hostname } : 'foreign'
     const answer = await http({
@@ -49,7 +58,7 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
       url,
       headers: { accept: 'application/json' },
       trust,
-      maxBytes: 5 * 1024,
+      maxBytes,
       totalMs: 5_000,
     })
     if (answer.status !== 200)
@@ -66,12 +75,12 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
    * The last good document stands in while its host can't be asked: anybody can spend the few requests that we send to
    * a host, and that must not lock out the people who use its client.
    */
-  async function load(uri: string, rules: DocumentRules): Promise<Fetched> {
+  async function load(uri: string, rules: DocumentRules, maxBytes: number): Promise<Fetched> {
     const cached = cache.get(uri)
     if (cached !== undefined && cached.freshUntilMs > now())
       return { text: touch(uri, cached), ttlMs: undefined }
     try {
-      return await fetchText(uri, rules)
+      return await fetchText(uri, rules, maxBytes)
     } catch (error) {
       if (!isUnreachable(error) || cached === undefined || cached.usableUntilMs <= now())
         return asPublicError(error)
@@ -97,12 +106,8 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
     if (cache.size > MAX_CACHED && leastUsed !== undefined) cache.delete(leastUsed)
   }
 
-  /** Fetches, lets `judge` look, and only then remembers. */
-  async function judged<T>(uri: string, rules: DocumentRules, judge: (text: string) => T): Promise<T> {
-    const { text, ttlMs } = await load(uri, rules)
-    const value = judge(text)
+  function rememberFetched(uri: string, { text, ttlMs }: Fetched): void {
     if (ttlMs !== undefined && ttlMs > 0) remember(uri, text, ttlMs)
-    return value
   }
 
   function expire(uri: string): boolean {
@@ -115,9 +120,18 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
 
   return {
     expire,
-    find: (clientId, rules) =>
-      judged(clientId, rules, (text) => parseClientDocument(clientId, text, rules.privateSchemes)),
-    keys: (uri, rules) => judged(uri, rules, (text) => text),
+    async find(clientId, rules) {
+      const fetched = await load(clientId, rules, STRANGERS_MAX_BYTES)
+      // Looked at before it is remembered.
+      const document = parseClientDocument(clientId, fetched.text, rules.privateSchemes)
+      rememberFetched(clientId, fetched)
+      return document
+    },
+    async keys(uri, rules, namedBy) {
+      const fetched = await load(uri, rules, MAX_BYTES[namedBy])
+      rememberFetched(uri, fetched)
+      return fetched.text
+    },
   }
 }
 

@@ -1,9 +1,8 @@
 // The gateway's own client ID metadata documents: what an upstream authorization server reads at the URL that is the
 // gateway's client_id there (draft-ietf-oauth-client-id-metadata-document-00). Pure.
 import { isLoopbackHost } from '../loopback.ts'
+import { KEY_SET_PATH } from '../oauth/own-address.ts'
 import type { UpstreamAuthMethod } from './server.ts'
-
-export const KEY_SET_PATH = '/.well-known/jwks.json'
 
 export interface OwnClient {
   /** Its client_id: the address of the document. */
@@ -23,7 +22,7 @@ export function clientMetadata(client: OwnClient): Readonly<Record<string, unkno
     redirect_uris: [client.redirectUri],
     application_type: 'web',
     grant_types: client.grantTypes,
-    response_types: ['code'],
+    response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
     token_endpoint_auth_method: client.authMethod,
     ...(client.authMethod === 'private_key_jwt' && {
       token_endpoint_auth_signing_alg: 'ES256',

@@ -8,6 +8,7 @@ import {
   checkServerMetadata,
   distrusted,
   type ServerMetadata,
+  type ServerUse,
   strings,
 } from './server-metadata.ts'
 import { isResourceOf, resourceMetadataUrls, serverMetadataUrls } from './well-known.ts'
@@ -60,8 +61,9 @@ export async function discoverServer(
   http: ControlHttp,
   issuer: string,
   trust: Trust,
+  use: ServerUse = 'sign_in',
 ): Promise<ServerMetadata> {
-  const found = await findServer(http, issuer, trust)
+  const found = await findServer(http, { issuer, trust, use })
   if (found === undefined)
     throw distrusted('its authorization server publishes no metadata', { issuer: issuer.slice(0, 200) })
   return found
@@ -72,20 +74,26 @@ export async function discoverServerOf(
   http: ControlHttp,
   { issuer, isAssumed = false }: ProtectedResource,
   trust: Trust,
+  use: ServerUse = 'sign_in',
 ): Promise<ServerMetadata> {
-  if (!isAssumed) return discoverServer(http, issuer, trust)
-  return (await findServer(http, issuer, trust)) ?? assumedServer(issuer)
+  if (!isAssumed) return discoverServer(http, issuer, trust, use)
+  return (await findServer(http, { issuer, trust, use })) ?? assumedServer(issuer)
+}
+
+interface Wanted {
+  readonly issuer: string
+  readonly trust: Trust
+  readonly use: ServerUse
 }
 
 async function findServer(
   http: ControlHttp,
-  issuer: string,
-  trust: Trust,
+  { issuer, trust, use }: Wanted,
 ): Promise<ServerMetadata | undefined> {
   if (!URL.canParse(issuer)) throw distrusted('its authorization server is not a URL')
   for (const url of serverMetadataUrls(new URL(issuer))) {
     const document = await fetchJson(http, url, trust)
-    if (document !== undefined) return checkServerMetadata(document, issuer)
+    if (document !== undefined) return checkServerMetadata(document, issuer, use)
   }
   return undefined
 }

@@ -2,6 +2,7 @@
 // header can neither carry a client's credential upstream nor let an upstream act on our origin. Pure.
 import type { IncomingHttpHeaders } from 'node:http'
 import { HttpError } from '../errors.ts'
+import { foldHeaderName } from '../header-name.ts'
 import type { Credentials } from '../slots.ts'
 
 /** What every MCP request may say to its upstream, besides every `mcp-*` header. */
@@ -57,7 +58,7 @@ const SINGLE_HEADERS = new Set([
 export interface HeaderPolicy {
   /** The route's `forward_headers`. */
   readonly forward: readonly string[]
-  /** What only the gateway says, in lower case: a client's copy stays behind although ours may be absent. */
+  /** What only the gateway says, folded: a client's copy stays behind although ours may be absent. */
   readonly withheld?: ReadonlySet<string> | undefined
 }
 
@@ -93,9 +94,12 @@ export function requestHeaders(
 ): string[] {
   const ours = ourHeaders(credentials, fixed)
   const nominated = nominatedByConnection(rawHeaders)
+  // By another spelling that the upstream takes for the same a client would say it in our place.
+  const taken = new Set([...ours.keys()].map(foldHeaderName))
   const headers: string[] = []
   for (const [name, value] of pairs(rawHeaders)) {
-    if (isForwarded(name, policy) && !nominated.has(name) && !ours.has(name)) headers.push(name, value)
+    const isFree = !nominated.has(name) && !taken.has(foldHeaderName(name))
+    if (isFree && isForwarded(name, policy)) headers.push(name, value)
   }
   for (const [name, value] of ours) headers.push(name, value)
   return headers
@@ -141,7 +145,7 @@ function ourHeaders(credentials: Credentials, fixed: Readonly<Record<string, str
 }
 
 function isForwarded(name: string, policy: HeaderPolicy): boolean {
-  if (policy.withheld?.has(name)) return false
+  if (policy.withheld?.has(foldHeaderName(name))) return false
   if (REQUEST_HEADERS.has(name) || isMcpHeader(name)) return true
   if (NEVER_FORWARDED.has(name) || name.startsWith('x-forwarded-') || name.includes('_')) return false
   return policy.forward.some((wanted) => wanted.toLowerCase() === name)

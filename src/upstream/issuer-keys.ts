@@ -112,7 +112,37 @@ export function createIssuerKeys({ http, now, log }: IssuerKeysOptions): IssuerK
   }
 }
 
+/** What a key set is good for. */
+export interface KeySurvey {
+  readonly url: string
+  readonly count: number
+  /** Those of the issuer's algorithms that there is a key for. */
+  readonly algorithms: readonly string[]
+}
+
+/** Asks the issuer, as a token of it would have us do. Throws UpstreamError. */
+export async function surveyKeys(http: ControlHttp, issuer: TrustedIssuer): Promise<KeySurvey> {
+  const { url, set } = await fetchKeys(http, issuer)
+  const isUsable = (key: JSONWebKeySet['keys'][number], alg: string) =>
+    // By itself, so that no other key can be meant.
+    createLocalJWKSet({ keys: [key] })({ alg }).then(
+      () => true,
+      () => false,
+    )
+  const usable = await Promise.all(
+    issuer.algorithms.map(async (alg) =>
+      (await Promise.all(set.keys.map((key) => isUsable(key, alg)))).includes(true),
+    ),
+  )
+  return {
+    url: url.href,
+    count: set.keys.length,
+    algorithms: issuer.algorithms.filter((_, index) => usable[index] === true),
+  }
+}
+
 interface FetchedKeys {
+  readonly url: URL
   readonly set: JSONWebKeySet
   readonly forMs: number
 }
@@ -124,6 +154,7 @@ async function fetchKeys(http: ControlHttp, issuer: TrustedIssuer): Promise<Fetc
   if (set === undefined || !Array.isArray(set.keys)) throw unusable('its jwks_uri holds no key set')
   const cacheControl = [answer.headers['cache-control'] ?? []].flat().join(', ')
   return {
+    url,
     set: set as unknown as JSONWebKeySet,
     // With `no-store` every request of every client would be one to the issuer.
     forMs: Math.max(lifetimeMs(cacheControl, LIFETIMES), LIFETIMES.minMs),

@@ -15,7 +15,8 @@ export interface UpstreamRegistration {
 
 export interface RegistrationRequest {
   readonly clientName: string
-  readonly redirectUri: string
+  /** Empty: nobody is sent back from there. */
+  readonly redirectUris: readonly string[]
   readonly scope: string | undefined
   readonly grantTypes: readonly string[]
   /** The gateway's public keys, as `jwks` or `jwks_uri`. */
@@ -69,10 +70,11 @@ export async function registerClient(
     headers: { accept: 'application/json', 'content-type': 'application/json' },
     body: JSON.stringify({
       client_name: request.clientName,
-      redirect_uris: [request.redirectUri],
+      redirect_uris: request.redirectUris,
       application_type: 'web',
       grant_types: request.grantTypes,
-      response_types: ['code'],
+      // Left out it would mean `code` (RFC 7591 §2).
+      response_types: request.redirectUris.length > 0 ? ['code'] : [],
       token_endpoint_auth_method: asked,
       ...(asked === 'private_key_jwt' && request.keys),
       ...(request.scope !== undefined && { scope: request.scope }),

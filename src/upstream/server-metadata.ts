@@ -3,15 +3,21 @@
 import { UpstreamError } from '../errors.ts'
 import { isLoopbackHost } from '../loopback.ts'
 
+/** What a server is needed for: browsers are sent there, or only its token endpoint is asked. */
+export type ServerUse = 'sign_in' | 'service'
+
 /** Metadata of an authorization server, as far as the gateway uses it (RFC 8414 §2). */
 export interface ServerMetadata {
   readonly issuer: string
+  /** Of a server for services that has none it is the token endpoint: nobody is sent there. */
   readonly authorizationEndpoint: string
   readonly tokenEndpoint: string
   readonly registrationEndpoint: string | undefined
   /** RFC 7009; undefined also where it is there and can't be used: nothing depends on it. */
   readonly revocationEndpoint?: string | undefined
   readonly authMethods: readonly string[] | undefined
+  /** Undefined: not said. */
+  readonly grantTypes?: readonly string[] | undefined
   /** For client assertions; undefined: not said. */
   readonly assertionAlgorithms?: readonly string[] | undefined
   /** A client_id may be the URL of a metadata document. */
@@ -41,6 +47,7 @@ export function assumedServer(origin: string): ServerMetadata {
 export function checkServerMetadata(
   document: Readonly<Record<string, unknown>>,
   issuer: string,
+  use: ServerUse,
 ): ServerMetadata {
   // RFC 8414 §3.3, byte for byte: whoever can answer for another issuer can take its codes (mix-up, RFC 9700 §4.4).
   if (document.issuer !== issuer) {
@@ -49,26 +56,38 @@ export function checkServerMetadata(
       found: String(document.issuer).slice(0, 200),
     })
   }
-  if (!strings(document.code_challenge_methods_supported).includes('S256')) {
+  // PKCE is about codes (RFC 7636), and a service gets none.
+  if (use === 'sign_in' && !supportsS256(document)) {
     throw distrusted(
       'its authorization server does not support PKCE with S256; if it does and only does not say so, write its endpoints into the configuration',
     )
   }
   const authMethods = document.token_endpoint_auth_methods_supported
   const algorithms = document.token_endpoint_auth_signing_alg_values_supported
+  const grantTypes = document.grant_types_supported
   return {
     issuer,
-    authorizationEndpoint: endpoint(document, 'authorization_endpoint'),
+    authorizationEndpoint: authorizationEndpoint(document, use),
     tokenEndpoint: endpoint(document, 'token_endpoint'),
     registrationEndpoint:
       document.registration_endpoint === undefined ? undefined : endpoint(document, 'registration_endpoint'),
     revocationEndpoint: revocationEndpoint(document),
     authMethods: authMethods === undefined ? undefined : strings(authMethods),
+    grantTypes: grantTypes === undefined ? undefined : strings(grantTypes),
     assertionAlgorithms: algorithms === undefined ? undefined : strings(algorithms),
     clientDocuments: document.client_id_metadata_document_supported === true,
     scopesSupported: strings(document.scopes_supported),
     issParameterSupported: document.authorization_response_iss_parameter_supported === true,
   }
+}
+
+export function supportsS256(document: Readonly<Record<string, unknown>>): boolean {
+  return strings(document.code_challenge_methods_supported).includes('S256')
+}
+
+function authorizationEndpoint(document: Readonly<Record<string, unknown>>, use: ServerUse): string {
+  const isNeeded = use === 'sign_in' || document.authorization_endpoint !== undefined
+  return endpoint(document, isNeeded ? 'authorization_endpoint' : 'token_endpoint')
 }
 
 /** Nothing depends on it, so one that can't be used is none. */

@@ -8,7 +8,15 @@ import { clientAuth, parties, tokenOptions, tokensOf } from './token-endpoint.ts
 import { tokenFailure } from './token-failure.ts'
 
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:'
-const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:'
+
+/** Which grant a service uses, as a registration names it. */
+export const SERVICE_GRANTS = {
+  client_credentials: 'client_credentials',
+  token_exchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  jwt_bearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+} as const
+
+export type ServiceGrant = keyof typeof SERVICE_GRANTS
 
 /** Short names of RFC 8693 §3, and `id-jag` of the Identity Assertion Authorization Grant. */
 export type TokenType = 'access_token' | 'id_token' | 'jwt' | 'id-jag'
@@ -56,7 +64,7 @@ export async function clientCredentials(reached: Reached, wish: Wish): Promise<U
 /** Throws UpstreamError. */
 export function exchange(reached: Reached, asked: Exchange): Promise<UpstreamTokens | Declined> {
   const { subjectToken, subjectTokenType, requestedTokenType, audience } = asked
-  return request(reached, 'token-exchange', requestedTokenType, {
+  return request(reached, 'token_exchange', requestedTokenType, {
     subject_token: subjectToken,
     subject_token_type: TOKEN_TYPE + subjectTokenType,
     requested_token_type: TOKEN_TYPE + requestedTokenType,
@@ -67,12 +75,12 @@ export function exchange(reached: Reached, asked: Exchange): Promise<UpstreamTok
 
 /** The assertion says for which resource and scopes it is. Throws UpstreamError. */
 export function bearerOf(reached: Reached, assertion: string): Promise<UpstreamTokens | Declined> {
-  return request(reached, 'jwt-bearer', undefined, { assertion })
+  return request(reached, 'jwt_bearer', undefined, { assertion })
 }
 
 async function request(
   { http, server, nowMs }: Reached,
-  grant: 'token-exchange' | 'jwt-bearer',
+  grant: Exclude<ServiceGrant, 'client_credentials'>,
   wanted: TokenType | undefined,
   parameters: Readonly<Record<string, string>>,
 ): Promise<UpstreamTokens | Declined> {
@@ -83,7 +91,7 @@ async function request(
       as,
       client,
       clientAuth(server),
-      GRANT_TYPE + grant,
+      SERVICE_GRANTS[grant],
       parameters,
       options,
     )

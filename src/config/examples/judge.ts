@@ -2,14 +2,21 @@
 // store and no environment.
 import { mayUse } from '../../policy/access.ts'
 import type { Profile } from '../../slots.ts'
+import { needsPerson } from '../rules/rule.ts'
 import type { RouteConfig } from '../types.ts'
-import type { Example, Verdict } from './sentence.ts'
+import type { CallerKind, Example, Verdict } from './sentence.ts'
 
 /** The part of a configuration that decides about access. */
 export interface World {
   readonly routes: Readonly<Record<string, RouteConfig>>
-  /** Undefined: nobody of that name can sign in. */
-  readonly profile: (user: string) => Profile | undefined
+  /** Undefined: nobody of that name can sign in, or no client of that id has tokens for itself. */
+  readonly profile: (caller: Named) => Profile | undefined
+}
+
+/** Whom a sentence names. */
+export interface Named {
+  readonly kind: CallerKind
+  readonly name: string
 }
 
 export interface Judgement {
@@ -24,9 +31,9 @@ const MCP_METHODS: readonly string[] = ['POST', 'GET', 'DELETE']
 
 /** One judgement; several for an example about every route. In the order of the request chain (endpoints/mcp.ts). */
 export function judge(example: Example, world: World): Judgement[] {
-  if (example.kind === 'person') {
+  if (example.kind !== 'request') {
     const names = example.route === undefined ? Object.keys(world.routes) : [example.route]
-    return names.map((name) => judgePerson(name, example.user, world))
+    return names.map((name) => judgeCaller(name, example, world))
   }
   const path = example.path.split('?', 1)[0]
   const found = Object.entries(world.routes).find(([, route]) => route.path === path)
@@ -36,20 +43,30 @@ export function judge(example: Example, world: World): Judgement[] {
     return [{ found: 405, access: undefined, because: `MCP does not use ${example.method}` }]
   return example.user === undefined
     ? [{ found: 401, access: undefined, because: 'every route wants a token' }]
-    : [judgePerson(name, example.user, world)]
+    : [judgeCaller(name, { kind: 'user', name: example.user }, world)]
 }
 
-function judgePerson(name: string, user: string, { routes, profile }: World): Judgement {
+function judgeCaller(name: string, caller: Named, { routes, profile }: World): Judgement {
   const route = routes[name]
   if (!route) return { found: 404, access: undefined, because: `there is no route ${name}` }
   if (route.token_issuer !== undefined) {
-    const because = `${name} takes tokens of ${route.token_issuer.name} only, not those of ${user} from here`
+    const because = `${name} takes tokens of ${route.token_issuer.name} only, not those of ${caller.name} from here`
     return { found: 401, access: undefined, because }
   }
-  const person = profile(user)
+  const known = profile(caller)
   // A token of somebody who left is like no token: endpoints/authenticate.ts.
-  if (!person) return { found: 401, access: undefined, because: `login knows no user ${user}` }
-  return mayUse(route.access, person)
-    ? { found: 'allowed', access: name, because: `the access of ${name} admits ${user}` }
-    : { found: 403, access: name, because: `the access of ${name} does not admit ${user}` }
+  if (!known) return { found: 401, access: undefined, because: `${STRANGER[caller.kind]} ${caller.name}` }
+  if (!mayUse(route.access, known))
+    return { found: 403, access: name, because: `the access of ${name} does not admit ${caller.name}` }
+  // endpoints/token/client-credentials.ts
+  if (caller.kind === 'client' && needsPerson(route)) {
+    const because = `${name} needs each person's own account, so ${caller.name} gets no token for it`
+    return { found: 401, access: undefined, because }
+  }
+  return { found: 'allowed', access: name, because: `the access of ${name} admits ${caller.name}` }
+}
+
+const STRANGER: Readonly<Record<CallerKind, string>> = {
+  user: 'login knows no user',
+  client: 'clients.static has no client with tokens for itself called',
 }

@@ -1,11 +1,12 @@
 // Rules about `tests`: every sentence can be read, and says what is true of the configuration beside it.
+import { machineProfiles, machineSubject } from '../../oauth/machine.ts'
 import { namedProfile, userProfile } from '../../policy/profile.ts'
 import { childPointer } from '../pointer.ts'
 import { isReserved } from '../rules/routes.ts'
 import { allKnown, type Facts, type Rule, routesOf, type Violation } from '../rules/rule.ts'
 import { didYouMean } from '../suggest.ts'
-import { type Judgement, judge, type World } from './judge.ts'
-import { type Example, readSentence, type Unreadable } from './sentence.ts'
+import { type Judgement, judge, type Named, type World } from './judge.ts'
+import { type CallerKind, type Example, readSentence, type Unreadable } from './sentence.ts'
 
 const readable: Rule = {
   id: 'tests/sentence',
@@ -22,7 +23,7 @@ const failed: Rule = {
   id: 'tests/failed',
   severity: 'error',
   // What the schema refused would look like what nobody wrote.
-  needs: ['/routes', '/defaults', '/login/users'],
+  needs: ['/routes', '/defaults', '/login/users', '/clients/static'],
   *check(facts) {
     const world = worldOf(facts)
     for (const { pointer, said } of sentences(facts)) {
@@ -39,16 +40,26 @@ function violation(facts: Facts, pointer: string, said: Example, wrong: Judgemen
 }
 
 function mistyped({ config }: Facts, said: Example, { found }: Judgement): string | undefined {
-  if (found === 404 && said.kind === 'person') return didYouMean(said.route ?? '', Object.keys(config.routes))
-  if (found === 404 && said.kind === 'request')
-    return didYouMean(
-      said.path,
-      Object.values(config.routes).map(({ path }) => path),
-    )
-  const users = Object.keys(config.login.users ?? {})
-  const isStranger = found === 401 && said.user !== undefined && !users.includes(said.user)
-  return isStranger ? didYouMean(said.user, users) : undefined
+  if (found === 404)
+    return said.kind === 'request'
+      ? didYouMean(
+          said.path,
+          Object.values(config.routes).map(({ path }) => path),
+        )
+      : didYouMean(said.route ?? '', Object.keys(config.routes))
+  const named = namedIn(said)
+  if (found !== 401 || named === undefined) return undefined
+  const known = namesOf(config, named.kind)
+  return known.includes(named.name) ? undefined : didYouMean(named.name, known)
 }
+
+function namedIn(said: Example): Named | undefined {
+  if (said.kind !== 'request') return said
+  return said.user === undefined ? undefined : { kind: 'user', name: said.user }
+}
+
+const namesOf = ({ login, clients }: Facts['config'], kind: CallerKind): string[] =>
+  Object.keys(kind === 'user' ? (login.users ?? {}) : clients.static)
 
 function suggestion(facts: Facts, { access }: Judgement): string {
   if (access === undefined) return 'Change the sentence, or what it speaks of.'
@@ -73,10 +84,12 @@ function unanswerable(said: Example): Unreadable | undefined {
 /** Without `login.users` there is one user, and without the environment any name may be theirs. */
 function worldOf({ config, env }: Facts): World {
   const { users } = config.login
+  const machines = machineProfiles(config.clients.static)
   const only = env && (env.MCP_GATEWAY_USERNAME || 'gateway_user')
   return {
     routes: config.routes,
-    profile(name) {
+    profile({ kind, name }) {
+      if (kind === 'client') return machines.get(machineSubject(name))
       if (users === undefined) {
         const exists = config.login.none === undefined && (only === undefined || only === name)
         return exists ? namedProfile(name) : undefined
@@ -88,9 +101,11 @@ function worldOf({ config, env }: Facts): World {
 }
 
 /** Whether all it depends on is written out. A `${…}` left alone decides nothing: serve judges it again. */
-function isDecided(facts: Facts, { user }: Example): boolean {
+function isDecided(facts: Facts, said: Example): boolean {
+  const named = namedIn(said)
+  const user = named?.kind === 'user' ? named.name : ''
   return (
-    allKnown(facts, childPointer('/login/users', user ?? ''), judgedOf(facts, user ?? '')) &&
+    allKnown(facts, childPointer('/login/users', user), judgedOf(facts, user)) &&
     routesOf(facts).every(
       ({ pointer, route }) =>
         facts.known(`${pointer}/path`) && allKnown(facts, `${pointer}/access`, route.access),

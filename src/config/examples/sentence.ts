@@ -13,15 +13,18 @@ export interface RequestExample {
   readonly expected: Verdict
 }
 
-/** `user bob on github → 403`; without a route it is said of every route. */
-export interface PersonExample {
-  readonly kind: 'person'
-  readonly user: string
+/** A person who signed in, or a client that has tokens for itself. */
+export type CallerKind = 'user' | 'client'
+
+/** `user bob on github → 403`, `client nightly on warehouse → allowed`; without a route it is said of every route. */
+export interface CallerExample {
+  readonly kind: CallerKind
+  readonly name: string
   readonly route: string | undefined
   readonly expected: Verdict
 }
 
-export type Example = RequestExample | PersonExample
+export type Example = RequestExample | CallerExample
 
 /** What keeps a sentence from being read. */
 export interface Unreadable {
@@ -30,8 +33,8 @@ export interface Unreadable {
   readonly hint: string
 }
 
-export const GRAMMAR =
-  'Write `GET /path without token → 401`, `POST /path as NAME → allowed` or `user NAME on ROUTE → 403`.'
+const GRAMMAR =
+  'Write `GET /path without token → 401`, `POST /path as NAME → allowed`, `user NAME on ROUTE → 403` or `client ID on ROUTE → allowed`.'
 
 const METHODS: readonly string[] = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD']
 const REFUSALS: readonly number[] = [401, 403, 404, 405]
@@ -44,7 +47,10 @@ export function readSentence(text: string): Example | Unreadable {
   if (words[0] === 'tool') return NO_TOOLS
   const expected = readVerdict(right)
   if (typeof expected === 'object') return expected
-  return words[0] === 'user' ? readPerson(words, expected) : readRequest(words, expected)
+  const [kind] = words
+  return kind === 'user' || kind === 'client'
+    ? readCaller(kind, words, expected)
+    : readRequest(words, expected)
 }
 
 function readVerdict(text: string): Verdict | Unreadable {
@@ -60,20 +66,21 @@ function readVerdict(text: string): Verdict | Unreadable {
     : unreadable(`${show(text)} is no answer`, 'Write allowed, 401, 403, 404 or 405.')
 }
 
-function readPerson(words: readonly string[], expected: Verdict): Example | Unreadable {
-  const [, user, on, route, ...more] = words
-  if (user === undefined) return unreadable('names no user')
-  if (on === undefined) return { kind: 'person', user, route: undefined, expected }
+function readCaller(kind: CallerKind, words: readonly string[], expected: Verdict): Example | Unreadable {
+  const [, name, on, route, ...more] = words
+  if (name === undefined) return unreadable(`names no ${kind}`)
+  if (on === undefined) return { kind, name, route: undefined, expected }
   if (on !== 'on' || route === undefined || more.length > 0)
-    return unreadable('cannot be read after the user')
-  return { kind: 'person', user, route, expected }
+    return unreadable(`cannot be read after the ${kind}`)
+  return { kind, name, route, expected }
 }
 
 function readRequest(words: readonly string[], expected: Verdict): Example | Unreadable {
   const [method = '', path = '', ...rest] = words
   if (METHODS.includes(method.toUpperCase()) && !METHODS.includes(method))
     return unreadable(`${show(method)} is no method`, `Write ${method.toUpperCase()}.`)
-  if (!METHODS.includes(method)) return unreadable(`${show(method)} is neither a method nor \`user\``)
+  if (!METHODS.includes(method))
+    return unreadable(`${show(method)} is neither a method nor \`user\` nor \`client\``)
   if (!path.startsWith('/')) return unreadable('names no path', 'A path starts with /, as in GET /github.')
   const [word, name, ...more] = rest
   if (more.length > 0) return unreadable('has words after its end')

@@ -1,10 +1,13 @@
 // A route as people read it: the steps of its chain, and for each the settings it follows, with where they come from.
 // Pure, and offline: `${NAME}` stays as it is written.
 import { requestChain } from '../../chain.ts'
+import { JWT_BEARER } from '../../oauth/grant-types.ts'
 import { harmless } from '../plan/show.ts'
 import type { Side } from '../plan/side.ts'
 import { publicUrl } from '../plan/upstream-identity.ts'
 import { childPointer, dottedPath, isWithin } from '../pointer.ts'
+import { needsPerson } from '../rules/rule.ts'
+import type { RouteConfig } from '../types.ts'
 
 /** `built in`: nothing in a file decides it. */
 export type Origin = ReturnType<Side['origin']>
@@ -39,7 +42,9 @@ export function explainRoute(side: Side, name: string): ExplainedRoute | undefin
   const base = `/routes/${name}`
   const steps = requestChain(name, route, url, side.config.authorization_servers).map(
     (step): ExplainedStep => {
-      const settings = pointersOf(step.pointer, side, base).flatMap((pointer) => settingsIn(side, pointer))
+      const settings = pointersOf(step.pointer, side, { base, route }).flatMap((pointer) =>
+        settingsIn(side, pointer),
+      )
       const origin = step.pointer === '/tokens' ? 'built in' : side.origin(step.pointer)
       return {
         name: step.name,
@@ -53,9 +58,14 @@ export function explainRoute(side: Side, name: string): ExplainedRoute | undefin
   return { route: name, path: route.path, url, ...lineOf(side, base), steps }
 }
 
+interface Explained {
+  readonly base: string
+  readonly route: RouteConfig
+}
+
 /** What a step reads besides the place that it is named after. */
-function pointersOf(pointer: string, side: Side, base: string): string[] {
-  if (pointer === '/tokens') return [pointer, ...withoutSignIn(side)]
+function pointersOf(pointer: string, side: Side, { base, route }: Explained): string[] {
+  if (pointer === '/tokens') return [pointer, ...withoutSignIn(side, route)]
   if (pointer === `${base}/upstream`) return [pointer, `${base}/timeouts`, `${base}/limits`]
   const issuer = side.leaves.get(`${base}/token_issuer/name`)
   if (pointer === `${base}/token_issuer` && issuer !== undefined)
@@ -67,10 +77,11 @@ function pointersOf(pointer: string, side: Side, base: string): string[] {
   return [pointer, ...servers.map((name) => `/authorization_servers/${name}`)]
 }
 
-/** Who may come by a token although no person signs in. */
-function withoutSignIn({ config }: Side): string[] {
+/** Who may come by a token of this route although no person signs in. */
+function withoutSignIn({ config }: Side, route: RouteConfig): string[] {
+  const grants = needsPerson(route) ? [JWT_BEARER] : ['client_credentials', JWT_BEARER]
   return Object.entries(config.clients.static)
-    .filter(([, { grant_types: types }]) => types.some((type) => type !== 'authorization_code'))
+    .filter(([, { grant_types: types }]) => types.some((type) => grants.includes(type)))
     .map(([id]) => `${childPointer('/clients/static', id)}/grant_types`)
 }
 

@@ -59,6 +59,7 @@ const knownClaims: Rule = {
 const knownClients: Rule = {
   id: 'access/unknown-client',
   severity: 'warning',
+  needs: ['/trusted_issuers'],
   *check(facts) {
     const machines = Object.entries(facts.config.clients.static).filter(
       ([id, client]) =>
@@ -69,7 +70,14 @@ const knownClients: Rule = {
     const refused = facts
       .names('/clients/static')
       .filter((id) => !Object.hasOwn(facts.config.clients.static, id))
-    yield* unlisted(facts, namesIn('clients'), {
+    // The issuer alone knows its clients. They get in by their subject; denied is whoever comes with one.
+    const ours: ListedIn = (route) =>
+      namesIn('clients')(route).filter(
+        ({ name, pointer }) =>
+          !name.startsWith('oidc/') &&
+          !(pointer.startsWith(`${route.pointer}/access/deny/`) && issuersVouch(facts, route)),
+      )
+    yield* unlisted(facts, ours, {
       noun: 'machine client',
       known: [...machines.map(([id]) => id), ...refused],
       section: 'clients.static',
@@ -136,9 +144,13 @@ function* unlisted(facts: Facts, listed: ListedIn, { noun, known, section = 'log
 }
 
 /** Only where nobody but the users of `login` can come in: what an issuer may say is not known here. */
-function fromLogin({ config }: Facts, listed: ListedIn): ListedIn {
+function fromLogin(facts: Facts, listed: ListedIn): ListedIn {
+  return (named) => (issuersVouch(facts, named) ? [] : listed(named))
+}
+
+function issuersVouch({ config }: Facts, { route }: NamedRoute): boolean {
   const assertions = Object.values(config.trusted_issuers).some(({ id_jag: idJag }) => idJag)
-  return (named) => (assertions || named.route.token_issuer !== undefined ? [] : listed(named))
+  return assertions || route.token_issuer !== undefined
 }
 
 type NameList = Exclude<keyof AccessRules & keyof AccessDeny, 'claims'>

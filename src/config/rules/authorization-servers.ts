@@ -4,10 +4,14 @@ import { childPointer } from '../pointer.ts'
 import { replaceBy } from '../scalar.ts'
 import { didYouMean, onlyClosest } from '../suggest.ts'
 import {
+  allKnown,
   authorizationCodeRoutes,
   type Facts,
   isPlainHttp,
+  type NamedRoute,
+  type PlacedServer,
   type Rule,
+  routesOf,
   serverReferences,
   serversOf,
 } from './rule.ts'
@@ -196,6 +200,45 @@ const revocationElsewhere: Rule = {
   },
 }
 
+const HOME = ['issuer', 'authorization_endpoint', 'token_endpoint'] as const
+
+/** A new token is sent there, and one typing mistake would give everybody's away. What a preset says is known to be right. */
+const accountElsewhere: Rule = {
+  id: 'authorization-server/account',
+  severity: 'error',
+  *check(facts) {
+    for (const placed of serversOf(facts)) {
+      const { pointer, server } = placed
+      const at = `${pointer}/account_endpoint`
+      if (server.account_endpoint === undefined || !facts.names(pointer).includes('account_endpoint'))
+        continue
+      const near = nearby(placed, facts)
+      if (!facts.known(at) || near === undefined) continue
+      const { host } = new URL(server.account_endpoint)
+      if (near.has(host)) continue
+      const message = `new tokens would be sent to ${host}, which is neither the authorization server nor an upstream`
+      yield { pointer: at, message, hint: 'Correct the address, or add its host to endpoint_hosts.' }
+    }
+  },
+}
+
+/** The hosts that a server's tokens go to anyway, and what is written besides. Undefined: not all are known. */
+function nearby({ pointer, server }: PlacedServer, facts: Facts): ReadonlySet<string> | undefined {
+  const written = HOME.flatMap((name) => (server[name] === undefined ? [] : [`${pointer}/${name}`]))
+  const routes = routesOf(facts).filter((route) => uses(route, pointer))
+  const addresses = routes.map((route) => `${route.pointer}/upstream/url`)
+  const known = [...written, ...addresses].every(facts.known)
+  if (!known || !allKnown(facts, `${pointer}/endpoint_hosts`, server.endpoint_hosts)) return undefined
+  const urls = [...HOME.map((name) => server[name]), ...routes.map(({ route }) => route.upstream.url)]
+  const hosts = urls.flatMap((url) => (url === undefined ? [] : [new URL(url).host]))
+  return new Set([...hosts, ...server.endpoint_hosts.map((host) => host.toLowerCase())])
+}
+
+function uses({ pointer, route: { auth } }: NamedRoute, server: string): boolean {
+  const named = 'authorization_server' in auth ? auth.authorization_server : undefined
+  return server.startsWith(`${pointer}/`) || server === childPointer('/authorization_servers', String(named))
+}
+
 const plainEndpoints: Rule = {
   id: 'authorization-server/plain-http',
   severity: 'warning',
@@ -219,5 +262,6 @@ export const authorizationServerRules = [
   authorizationParameters,
   issuerShape,
   revocationElsewhere,
+  accountElsewhere,
   plainEndpoints,
 ]

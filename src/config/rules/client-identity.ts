@@ -33,8 +33,10 @@ function methodMistake({
 }: AuthorizationServerConfig): Fault | undefined {
   if (method === undefined) return undefined
   const wantsSecret = SECRET_METHODS.includes(method)
-  if (wantsSecret && secret === undefined)
-    return { message: `${method} needs a client_secret`, hint: 'Add client_secret, or write none.' }
+  if (wantsSecret && secret === undefined) {
+    const other = key === undefined ? 'none' : 'private_key_jwt'
+    return { message: `${method} needs a client_secret`, hint: `Add client_secret, or write ${other}.` }
+  }
   const idle =
     !wantsSecret && secret !== undefined
       ? 'client_secret'

@@ -3,11 +3,8 @@ import { createPublicKey } from 'node:crypto'
 import { JWT_BEARER } from '../../oauth/grant-types.ts'
 import { checkRegistrable } from '../../oauth/redirect-uri.ts'
 import { childPointer } from '../pointer.ts'
-import type { AuthConfig, PublicKey, StaticClient } from '../types.ts'
-import { type Facts, isPlainHttp, type Rule, routesOf } from './rule.ts'
-
-/** Auth types with an account of each person at the upstream. */
-const NEEDS_A_PERSON: readonly AuthConfig['type'][] = ['authorization_code', 'user_api_key']
+import type { PublicKey, StaticClient } from '../types.ts'
+import { type Facts, isPlainHttp, needsPerson, type Rule, routesOf } from './rule.ts'
 
 /** The same judgement as at registration: what a stranger may not register, a file may not slip in. */
 const redirectUri: Rule = {
@@ -159,14 +156,15 @@ const machineWithoutRoute: Rule = {
   severity: 'warning',
   needs: ['/clients', '/routes', '/defaults'],
   *check(facts) {
-    if (routesOf(facts).some(({ route }) => !NEEDS_A_PERSON.includes(route.auth.type))) return
+    if (routesOf(facts).some(({ route }) => !route.token_issuer && !needsPerson(route))) return
     for (const { pointer, client } of clientsOf(facts)) {
       const index = client.grant_types.indexOf('client_credentials')
       if (index === -1) continue
       yield {
         pointer: `${pointer}/grant_types/${index}`,
-        message: 'every route needs the account of a person, so this client gets no token for itself',
-        hint: 'Give it a route with another auth, such as api_key.',
+        message:
+          'every route needs a person, or the token of another issuer, so this client gets no token for itself',
+        hint: 'Give it a route with another auth, such as api_key, and without token_issuer.',
       }
     }
   },

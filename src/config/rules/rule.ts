@@ -41,6 +41,11 @@ export function routesOf({ config }: Facts): NamedRoute[] {
   }))
 }
 
+/** With an account, or a key, of each person at the upstream: nobody without a person gets anything there. */
+export function needsPerson({ auth: { type } }: RouteConfig): boolean {
+  return type === 'authorization_code' || type === 'user_api_key'
+}
+
 /** Where a route names, spells out or leaves out an authorization server. */
 export interface ServerReference {
   readonly name: string

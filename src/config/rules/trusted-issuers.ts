@@ -1,9 +1,10 @@
 // Rules about issuers besides the gateway, and about routes that take their tokens.
+import { isOwnAddress } from '../../oauth/own-address.ts'
 import { childPointer } from '../pointer.ts'
 import { replaceBy } from '../scalar.ts'
 import { didYouMean, onlyClosest } from '../suggest.ts'
 import { issuerMistake } from './authorization-servers.ts'
-import { type Facts, isPlainHttp, type NamedRoute, type Rule, routesOf } from './rule.ts'
+import { type Facts, isPlainHttp, type NamedRoute, needsPerson, type Rule, routesOf } from './rule.ts'
 
 const unknownIssuer: Rule = {
   id: 'reference/token-issuer',
@@ -28,13 +29,11 @@ const signInNeeded: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, route } of issuerRoutes(facts)) {
-      const { type } = route.auth
-      if ((type !== 'authorization_code' && type !== 'user_api_key') || !facts.known(`${pointer}/auth`))
-        continue
+      if (!needsPerson(route) || !facts.known(`${pointer}/auth`)) continue
       yield {
         pointer: `${pointer}/token_issuer`,
         at: 'key',
-        message: `with auth type ${type} people come by the gateway's own pages, and here they do not`,
+        message: `with auth type ${route.auth.type} people come by the gateway's own pages, and here they do not`,
         hint: 'Write auth: none, or one of type api_key, client_credentials or token_exchange.',
       }
     }
@@ -102,6 +101,24 @@ const sameIssuer: Rule = {
   },
 }
 
+/** What it signs for upstreams, about people of its own, would be a sign-in here. */
+const ownIssuer: Rule = {
+  id: 'trusted-issuer/self',
+  severity: 'error',
+  *check(facts) {
+    const { public_url: publicUrl } = facts.config.server
+    if (publicUrl === undefined || !facts.known('/server/public_url')) return
+    for (const [name, trusted] of Object.entries(facts.config.trusted_issuers)) {
+      for (const member of ['issuer', 'jwks_uri'] as const) {
+        const pointer = `${childPointer('/trusted_issuers', name)}/${member}`
+        const url = trusted[member]
+        if (url === undefined || !facts.known(pointer) || !isOwnAddress(url, publicUrl)) continue
+        yield { pointer, message: 'is this gateway itself', hint: 'Remove it.' }
+      }
+    }
+  },
+}
+
 function issuerRoutes(facts: Facts): (NamedRoute & { readonly issuer: string })[] {
   return routesOf(facts).flatMap((named) => {
     const { token_issuer: issuer } = named.route
@@ -116,4 +133,5 @@ export const trustedIssuerRules = [
   issuerShape,
   plainKeys,
   sameIssuer,
+  ownIssuer,
 ]

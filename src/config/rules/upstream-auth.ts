@@ -7,6 +7,7 @@ import { isPlainHttp, type Rule, routesOf } from './rule.ts'
 const clientProof: Rule = {
   id: 'auth/client-credentials',
   severity: 'error',
+  needs: ['/authorization_servers', '/routes'],
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
       if (route.auth.type !== 'client_credentials') continue
@@ -48,6 +49,31 @@ const callersToken: Rule = {
   },
 }
 
+/** As written; a preset brings an address along. */
+const LOCATION = ['issuer', 'token_endpoint', 'preset']
+
+/** An upstream that names the server could name one of its own, and be each caller elsewhere. An entry under authorization_servers always has an address. */
+const subjectTokenDestination: Rule = {
+  id: 'auth/subject-token-destination',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      if (route.auth.type !== 'token_exchange') continue
+      const { authorization_server: reference } = route.auth
+      const at = `${pointer}/auth/authorization_server`
+      if (typeof reference === 'string' || !facts.known(at)) continue
+      if (LOCATION.some((name) => facts.names(at).includes(name))) continue
+      yield {
+        ...(reference === undefined
+          ? { pointer: `${pointer}/auth/type` }
+          : { pointer: at, at: 'key' as const }),
+        message: 'the upstream would say who gets what names the caller',
+        hint: 'Write authorization_server: a name under authorization_servers, or an issuer.',
+      }
+    }
+  },
+}
+
 const keyCheck: Rule = {
   id: 'auth/key-check',
   severity: 'error',
@@ -66,4 +92,4 @@ const keyCheck: Rule = {
   },
 }
 
-export const upstreamAuthRules = [clientProof, callersToken, keyCheck]
+export const upstreamAuthRules = [clientProof, callersToken, subjectTokenDestination, keyCheck]

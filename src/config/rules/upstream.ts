@@ -1,4 +1,5 @@
 // Rules about what is sent to upstreams: headers, keys, resources.
+import { foldHeaderName } from '../../header-name.ts'
 import { childPointer } from '../pointer.ts'
 import type { RouteConfig } from '../types.ts'
 import { isPlainHttp, type Rule, routesOf } from './rule.ts'
@@ -57,18 +58,23 @@ const duplicateHeaders: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
-      const owners = new Map<string, string>()
+      const owners = new Map<string, { readonly name: string; readonly at: string }>()
       for (const { name, at } of headersOf(route, pointer)) {
-        const owner = owners.get(name.toLowerCase())
-        if (owner === undefined) owners.set(name.toLowerCase(), at)
+        const owner = owners.get(foldHeaderName(name))
+        if (owner === undefined) owners.set(foldHeaderName(name), { name, at })
         else {
-          const message = `${name} is set twice (also ${facts.place(owner)}); header names ignore case`
+          const message = `${name} is set twice (also ${facts.place(owner.at)}); ${likeness(name, owner.name)}`
           yield { pointer: at, at: 'key', message, hint: 'Keep one of the two.' }
         }
       }
     }
   },
 }
+
+const likeness = (one: string, other: string) =>
+  one.toLowerCase() === other.toLowerCase()
+    ? 'header names ignore case'
+    : `many servers take ${other} for the same name`
 
 /** Every header a route may set or pass on, in the order in which a later one would win. */
 function headersOf(
@@ -83,7 +89,7 @@ function headersOf(
     name,
     at: `${pointer}/upstream/forward_headers/${index}`,
   }))
-  const isSettable = ({ name }: { name: string }) => !NEVER_SET.includes(name.toLowerCase())
+  const isSettable = ({ name }: { name: string }) => !NEVER_SET.includes(foldHeaderName(name))
   const key = isKey(auth) && auth.in === 'header' ? [{ name: auth.name, at: `${pointer}/auth/name` }] : []
   return [...[...fixed, ...forwarded, ...identityHeaders(identity, pointer)].filter(isSettable), ...key]
 }
@@ -102,7 +108,7 @@ function identityHeaders(identity: RouteConfig['identity'], pointer: string): { 
 const isKey = (auth: RouteConfig['auth']) => auth.type === 'api_key' || auth.type === 'user_api_key'
 
 /** What MCP itself says in headers: an upstream would take who calls for what is called. */
-const PROTOCOL_HEADERS = /^(mcp-.*|accept|content-type|last-event-id)$/i
+const PROTOCOL_HEADERS = /^(mcp-.*|accept|content-type|last-event-id)$/
 
 const identityHeader: Rule = {
   id: 'identity/header',
@@ -110,10 +116,30 @@ const identityHeader: Rule = {
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
       for (const { name, at } of identityHeaders(route.identity, pointer)) {
-        const reason = PROTOCOL_HEADERS.test(name)
+        const reason = PROTOCOL_HEADERS.test(foldHeaderName(name))
           ? { message: `${name} belongs to MCP`, hint: 'Use another name, as in X-User.' }
           : whyNotSet(name, NEVER_SET)
         if (reason && facts.known(at)) yield { pointer: at, ...placeOf(at), ...reason }
+      }
+    }
+  },
+}
+
+const MAX_ASSERTION_MS = 10 * 60_000
+
+const assertionLife: Rule = {
+  id: 'identity/assertion-ttl',
+  severity: 'error',
+  *check(facts) {
+    for (const { pointer, route } of routesOf(facts)) {
+      const at = `${pointer}/identity/assertion/ttl`
+      const { ttl_ms: ttl = 0 } = route.identity?.assertion ?? {}
+      if (!facts.known(at) || ttl <= MAX_ASSERTION_MS) continue
+      // Whoever reads one in a log is that person until it expires.
+      yield {
+        pointer: at,
+        message: 'is longer than 10m',
+        hint: 'Every request has a new one: 60s is enough.',
       }
     }
   },
@@ -193,7 +219,7 @@ function whyNotSet(
   forbidden: readonly string[],
 ): { message: string; hint: string } | undefined {
   if (!TOKEN.test(name)) return { message: `"${name}" is no header name`, hint: 'Write it as in X-API-Key.' }
-  if (!forbidden.includes(name.toLowerCase())) return undefined
+  if (!forbidden.includes(foldHeaderName(name))) return undefined
   const hint = name.toLowerCase() === 'authorization' ? 'Use auth with type: api_key.' : 'Remove it.'
   return { message: `${name} is never set this way`, hint }
 }
@@ -211,6 +237,7 @@ export const upstreamRules = [
   keyName,
   keyValue,
   identityHeader,
+  assertionLife,
   resourceShape,
   plainUpstream,
 ]

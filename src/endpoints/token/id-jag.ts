@@ -9,6 +9,7 @@ import { sameResource } from '../../oauth/resource.ts'
 import { hashToken } from '../../oauth/tokens.ts'
 import { FORMAT } from '../../store/records.ts'
 import { ABSENT } from '../../store/store.ts'
+import { rememberSubject } from '../grants.ts'
 import { issueAccessToken, type Redeem, type TokenRequest } from './issue.ts'
 
 export const idJag: Redeem = async (request) => {
@@ -21,6 +22,8 @@ export const idJag: Redeem = async (request) => {
   const route = await routeFor(resource, token, request)
   const scopes = idJagScopes(route, scope, parameters.get('scope'))
   await spend(JSON.stringify(['id_jag', subject, jti]), expiresAtMs, request)
+  // When their issuer leaves the configuration, what they have goes too.
+  await rememberSubject(subject, deps)
   return issueAccessToken({ subject, profile, clientId: client.id, route: route.name, scopes }, request)
 }
 

@@ -1,0 +1,87 @@
+// A person's link as requests need it: where it leads now, and its token kept fresh.
+import { OAuthError, UpstreamError } from '../errors.ts'
+import type { Subject } from '../slots.ts'
+import { fingerprint } from '../upstream/fingerprint.ts'
+import type { AuthContext } from './context.ts'
+import type { Destination } from './destination.ts'
+import type { OpenLink } from './links.ts'
+import { isDue, isExpired, refreshSpread } from './refresh.ts'
+import type { ServerSource } from './server-source.ts'
+
+/** A link that is not marked as dead, with the server that it was made at. */
+export interface LiveLink {
+  readonly destination: Destination
+  readonly found: OpenLink
+}
+
+export interface FreshLinks {
+  fingerprintOf(destination: Destination): string
+  find(subject: Subject): Promise<LiveLink | undefined>
+  /** The link with a token that can be sent now; undefined when that person has to connect again. */
+  usable(subject: Subject): Promise<OpenLink | undefined>
+  /** The link with another token; undefined when that person has to connect again. */
+  renew(subject: Subject, stale: LiveLink): Promise<OpenLink | undefined>
+  /** Whether the server has forgotten the client, as its error says. */
+  isForgotten(error: unknown, destination: Destination): Promise<boolean>
+}
+
+export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext): FreshLinks {
+  const { links, refresh, now, log } = deps
+  const fingerprintOf = ({ server, resource }: Destination) => fingerprint(server, resource, upstream)
+
+  async function find(subject: Subject): Promise<LiveLink | undefined> {
+    const destination = await source.known()
+    const found = destination && (await links.find(subject, fingerprintOf(destination)))
+    return destination && found && !found.link.dead ? { destination, found } : undefined
+  }
+
+  async function renew(subject: Subject, { destination, found }: LiveLink): Promise<OpenLink | undefined> {
+    const { server, resource } = destination
+    try {
+      return await refresh({ subject, server, resource, fingerprint: found.link.fingerprint }, found)
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      // Tokens of a client that the server has forgotten are lost with it.
+      if (await isForgotten(error, destination)) return undefined
+      // A server that is gone for good never ends a link by itself; nobody would be asked to sign in where it is now.
+      source.doubt()
+      throw error
+    }
+  }
+
+  /** The error that brought us here is the one to tell, if the server does not stand by it, or can't be asked. */
+  async function isForgotten(error: unknown, destination: Destination): Promise<boolean> {
+    if (!isClientUnknown(error)) return false
+    return source.disowned(destination).catch((failure: unknown) => {
+      if (failure instanceof UpstreamError) return false
+      throw failure
+    })
+  }
+
+  async function usable(subject: Subject): Promise<OpenLink | undefined> {
+    const known = await find(subject)
+    if (known === undefined) return undefined
+    const { found } = known
+    if (!isDue(found.tokens, now(), refreshSpread(subject, found.link.fingerprint))) return found
+    const expired = isExpired(found.tokens, now())
+    if (found.tokens.refreshToken === undefined) return expired ? undefined : found
+    if (expired) return renew(subject, known)
+    // Ahead of its end the old token is as good as ever, so nobody waits for the new one.
+    renew(subject, known).catch((error: unknown) => {
+      log.warn('upstream token not refreshed yet', {
+        subject,
+        reason: error instanceof Error ? error.message : String(error),
+      })
+    })
+    return found
+  }
+
+  return { fingerprintOf, find, usable, renew, isForgotten }
+}
+
+/** Whether that is so, only the token endpoint can say: a browser may have made up the answer at the callback. */
+function isClientUnknown(error: unknown): boolean {
+  if (!(error instanceof OAuthError || error instanceof UpstreamError)) return false
+  const { detail } = error
+  return detail.upstreamError === 'invalid_client' || detail.upstreamError === 'unauthorized_client'
+}
