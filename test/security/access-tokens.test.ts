@@ -16,7 +16,7 @@ import {
 
 const test = suite('security/access-tokens')
 
-test("sec-T9: a token of one route is refused on another, with that one's metadata", async (context) => {
+test("sec-T9, spec-T1: a token of one route is refused on another, with that one's metadata", async (context) => {
   const world = await startWorld(context, { yaml: twoRoutes })
   const client = await Client.register(world.url)
   const { tokens } = await obtainTokens({ client, overrides: { resource: `${world.url}/a` } })
@@ -29,7 +29,7 @@ test("sec-T9: a token of one route is refused on another, with that one's metada
   await assertAccess(world, tokens.access, `${world.url}/a`)
 })
 
-test('sec-T9: only an access token opens a route, whatever else the client holds', async (context) => {
+test('sec-T9, spec-T1, spec-R2: only an access token opens a route, whatever else the client holds', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url, { token_endpoint_auth_method: 'client_secret_basic' })
   const { tokens } = await obtainTokens({ client })
@@ -66,7 +66,7 @@ test('sec-T9: only an access token opens a route, whatever else the client holds
   await assertAccess(world, tokens.access)
 })
 
-test('sec-T11: a revoked token is dead at the next request, and nobody revokes for another', async (context) => {
+test('sec-T11, spec-T7: a revoked token is dead at the next request, and nobody revokes for another', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const evil = await Client.register(world.url)

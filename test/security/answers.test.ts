@@ -80,7 +80,7 @@ const SEEN_HEADERS = [
   'x-content-type-options',
 ]
 
-test("sec-P9, sec-P23: an upstream's headers act on nothing, and its answers are stored by nobody", async (context) => {
+test("sec-P9, sec-P23, spec-P9, spec-P10: an upstream's headers act on nothing, and its answers are stored by nobody", async (context) => {
   const { world, access } = await startWithToken(context)
   const shapes: [type: string, body: string, status: number][] = [
     ['application/json', '{"jsonrpc":"2.0","id":1,"result":{}}', 200],
@@ -250,7 +250,7 @@ test("sec-P16: when the client hangs up, the upstream's request ends", async (co
   await stillWorks(world)
 })
 
-test("sec-T14: an upstream that refuses its own token sends the client to the gateway's metadata, not to its own", async (context) => {
+test("sec-T14, spec-P7: an upstream that refuses its own token sends the client to the gateway's metadata, not to its own", async (context) => {
   const { world, access, upstreamToken } = await startWithToken(context)
   world.github.revoke(upstreamToken)
   const answer = await callMcp(world.mcpUrl, access)

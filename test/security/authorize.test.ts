@@ -33,7 +33,7 @@ const NO_CHALLENGES: Record<string, Form> = {
   'a verifier for a challenge': { code_challenge: 'v'.repeat(64) },
 }
 
-test('sec-A3: without an S256 challenge there is no sign-in', async (context) => {
+test('sec-A3, spec-A2: without an S256 challenge there is no sign-in', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   await withoutUpstream(world, async () => {
@@ -45,7 +45,7 @@ test('sec-A3: without an S256 challenge there is no sign-in', async (context) =>
   await stillWorks(world)
 })
 
-test('sec-A4: a code is worth nothing without its verifier, and a wrong one ends it', async (context) => {
+test('sec-A4, spec-A2: a code is worth nothing without its verifier, and a wrong one ends it', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const browser = newBrowser()
@@ -131,7 +131,7 @@ test('sec-A5: names that mean something to JavaScript or PHP mean nothing here',
   await stillWorks(world)
 })
 
-test('sec-A6: request objects and odd response modes are refused, and nothing is fetched for them', async (context) => {
+test('sec-A6, spec-A1: request objects and odd response modes are refused, and nothing is fetched for them', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const odd: [Form, string][] = [
@@ -153,7 +153,7 @@ test('sec-A6: request objects and odd response modes are refused, and nothing is
   await stillWorks(world)
 })
 
-test('sec-A7: exactly one iss, state and code reach the client, whatever its own redirect URI carries', async (context) => {
+test('sec-A7, spec-D10: exactly one iss, state and code reach the client, whatever its own redirect URI carries', async (context) => {
   const world = await startWorld(context)
   const metadata = await send(`${world.url}/.well-known/oauth-authorization-server`)
   const issuer = metadata.body.issuer as string
@@ -199,7 +199,7 @@ const STATES = [
   'x'.repeat(4096),
 ]
 
-test('sec-A8: a hostile state comes back exactly as it was sent, in the redirect and nowhere else', async (context) => {
+test('sec-A8, spec-A8: a hostile state comes back exactly as it was sent, in the redirect and nowhere else', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   for (const state of STATES) {
@@ -237,7 +237,7 @@ test('sec-A8: a state longer than 4 KiB is refused on a page', async (context) =
   assert.is((await deny(none, page)).sentTo?.searchParams.has('state'), false)
 })
 
-test('sec-A10: a resource that is not one of ours, or not one, is an invalid_target', async (context) => {
+test('sec-A10, spec-A9: a resource that is not one of ours, or not one, is an invalid_target', async (context) => {
   const world = await startWorld(context, { yaml: twoRoutes })
   const client = await Client.register(world.url)
   const { url } = world
@@ -267,7 +267,7 @@ test('sec-A10: a resource that is not one of ours, or not one, is an invalid_tar
   })
 })
 
-test('sec-A10: among several routes none is guessed: the person picks, and the picked one is what the token is for', async (context) => {
+test('sec-A10, spec-A9: among several routes none is guessed: the person picks, and the picked one is what the token is for', async (context) => {
   const world = await startWorld(context, { yaml: twoRoutes })
   const { url, github } = world
   const client = await Client.register(url)

@@ -42,7 +42,7 @@ test("sec-C2: an upstream URL from the attacker's flow, opened in the victim's b
   await stillWorks(world)
 })
 
-test("sec-C2: the victim sees why, and the attacker's own browser cannot go on with the victim's answer", async (context) => {
+test("sec-C2, spec-H4: the victim sees why, and the attacker's own browser cannot go on with the victim's answer", async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const attacker = doorstepBrowser(world)
@@ -62,7 +62,7 @@ test("sec-C2: the victim sees why, and the attacker's own browser cannot go on w
   await stillWorks(world)
 })
 
-test('sec-C2: the cookie that binds a flow is renewed at the redirect: one from before the consent is worth nothing', async (context) => {
+test('sec-C2, spec-H4: the cookie that binds a flow is renewed at the redirect: one from before the consent is worth nothing', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const browser = doorstepBrowser(world)
@@ -111,6 +111,41 @@ test("sec-C4: an upstream code of the attacker's fits no flow of the victim's", 
   await stillWorks(world)
 })
 
+test('sec-C4, spec-H4: a state that is not the one that was sent is none, in the right browser too', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = doorstepBrowser(world)
+  const { trip, page } = await openConsent(browser, client)
+  const { transaction = '' } = page.form().values
+  const answer = await upstreamAnswer(world, await allow(browser, page))
+  const state = answer.searchParams.get('state') ?? ''
+  await withoutUpstream(world, async () => {
+    for (const forged of [
+      transaction,
+      `${transaction}.`,
+      `${transaction}.${'A'.repeat(43)}`,
+      `${transaction}.${trip.state}`,
+      state.slice(0, -1),
+      `${state}A`,
+      `${state}.x`,
+      state.toLowerCase(),
+      state.split('.').reverse().join('.'),
+      trip.state,
+      '',
+    ]) {
+      const other = new URL(answer)
+      other.searchParams.set('state', forged)
+      const refused = await browser.goto(other)
+      assert.is(refused.sentTo, undefined, forged)
+      assertErrorPage(refused)
+    }
+  })
+  // None of them cost the flow.
+  const { sentTo } = await browser.goto(answer)
+  assert.is(sentTo?.searchParams.get('state'), trip.state)
+  assert.is((await client.redeem(sentTo?.searchParams.get('code') ?? '', trip.verifier)).status, 200)
+})
+
 test('sec-C4: even at an upstream without PKCE a state works once', async (context) => {
   const world = await startWorld(context, {
     upstream: {
@@ -129,7 +164,7 @@ test('sec-C4: even at an upstream without PKCE a state works once', async (conte
   await withoutUpstream(world, async () => assertErrorPage(await browser.goto(answer), [400, 403, 409]))
 })
 
-test('sec-C5: of fifty clicks on one callback one is exchanged', async (context) => {
+test('sec-C5, spec-H4: of fifty clicks on one callback one is exchanged', async (context) => {
   const world = await startWorld(context, { upstream: { delayMs: 50 } })
   const client = await Client.register(world.url)
   const browser = doorstepBrowser(world)

@@ -1,57 +1,17 @@
 // Clients whose id is a URL: what the document behind it may say, how often it is fetched, and what a liar gets.
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import * as assert from 'uvu/assert'
-import { type ClientHost, startClientHost } from '../support/client-host.ts'
-import { startGateway, USER } from '../support/gateway.ts'
-import { startMcpServer } from '../support/mcp-server.ts'
-import { signIn } from '../support/person.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { document, openRoute } from '../support/yaml.ts'
-import { Client, callTool, postForm, tokensOf } from './client.ts'
-import { newBrowser } from './world.ts'
+import { USER } from '../support/gateway.ts'
+import { suite } from '../support/suite.ts'
+import { callTool, postForm, send, tokensOf } from './client.ts'
+import { documentClientWorks, documentCode, documentWorld, REDIRECT } from './document-world.ts'
+import { allow, assertErrorPage, newBrowser } from './world.ts'
 
 const test = suite('security/client-documents')
-const REDIRECT = 'http://127.0.0.1:49200/cb'
 
-async function scene({ after }: TestContext, cimd = '', now?: () => number) {
-  const host = await startClientHost(REDIRECT)
-  after(() => host.close())
-  const upstream = await startMcpServer()
-  after(() => upstream.close())
-  const rules = `clients: { cimd: { allow_private_hosts: [127.0.0.1]${cimd} } }\n`
-  const gateway = await startGateway({
-    yaml: rules + document(openRoute('open', upstream)),
-    ...(now && { now }),
-  })
-  after(() => gateway.close())
-  const client = clientOf(gateway.url, host)
-  return { host, upstream, gateway, client, url: gateway.url }
-}
-
-const clientOf = (url: string, host: ClientHost, overrides: Record<string, unknown> = {}) =>
-  new Client(url, {
-    client_id: host.id,
-    token_endpoint_auth_method: 'none',
-    redirect_uris: [REDIRECT],
-    ...overrides,
-  })
-
-async function codeFor(client: Client) {
-  const browser = newBrowser(REDIRECT)
-  const trip = client.trip()
-  const { callback, pages } = await signIn(browser, trip.url, USER)
-  return { code: callback.searchParams.get('code') ?? '', verifier: trip.verifier, pages }
-}
-
-async function good(client: Client, url: string): Promise<void> {
-  const { code, verifier } = await codeFor(client)
-  const { access } = tokensOf(await client.redeem(code, verifier))
-  assert.match(await callTool(`${url}/open`, access, 'add', { a: 2, b: 3 }), '5')
-}
-
-test('spec-C1: a client signs in under the URL of its document; its host is shown, and the loopback warning (sec-R13)', async (context) => {
-  const { client, host, url } = await scene(context)
-  const { code, verifier, pages } = await codeFor(client)
+test('sec-R13, spec-C1, spec-C7: a client signs in under the URL of its document; its host is shown, with the loopback warning, and nothing is silent the next time', async (context) => {
+  const { client, host, url } = await documentWorld(context)
+  const { code, verifier, pages } = await documentCode(client)
   assert.match(pages[0]?.text ?? '', 'Document client')
   assert.match(pages[0]?.text ?? '', `described by ${new URL(host.id).host}`)
   assert.match(pages[0]?.text ?? '', 'a program on this computer')
@@ -89,9 +49,9 @@ const LIES: Record<string, Record<string, unknown>> = {
   'keys over http': { token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'http://evil.example/jwks' },
 }
 
-test('sec-R11: a document that lies gives a page, never a redirect, and is not remembered', async (context) => {
+test('sec-R11, spec-C3, spec-C4: a document that lies gives a page, never a redirect, and is not remembered', async (context) => {
   let offset = 0
-  const { client, host, url } = await scene(context, '', () => Date.now() + offset)
+  const { client, host, url } = await documentWorld(context, '', () => Date.now() + offset)
   for (const [what, members] of Object.entries(LIES)) {
     host.publish(members)
     const before = host.recorder.count('/client.json')
@@ -104,12 +64,12 @@ test('sec-R11: a document that lies gives a page, never a redirect, and is not r
     offset += 1_000
   }
   host.publish({})
-  await good(client, url)
+  await documentClientWorks(client, url)
 })
 
-test('sec-R11: answers that are no document give the same page', async (context) => {
+test('sec-R11, sec-F4, sec-F6, spec-C5, spec-C6: answers that are no document give the same page, and no redirect is followed', async (context) => {
   let offset = 0
-  const { client, host, url } = await scene(context, '', () => Date.now() + offset)
+  const { client, host, url } = await documentWorld(context, '', () => Date.now() + offset)
   const body = host.paths.get('/client.json')?.body ?? ''
   const json = { 'content-type': 'application/json' }
   const answers = [
@@ -129,14 +89,22 @@ test('sec-R11: answers that are no document give the same page', async (context)
   assert.is(host.recorder.count('/elsewhere.json'), 0, 'no redirect is followed')
   offset += 5_000
   host.publish({})
-  await good(client, url)
+  await documentClientWorks(client, url)
 })
 
-test('sec-R11: malformed document URLs are never fetched', async (context) => {
-  const { host, url, client } = await scene(context)
+test('sec-R11, spec-C2: malformed document URLs are never fetched', async (context) => {
+  const { host, url, client } = await documentWorld(context)
   const { origin } = host
   const port = new URL(origin).port
   const ids = [
+    origin,
+    `${origin}/.`,
+    `${origin}/./client.json`,
+    `${origin}/a/%2E%2E/client.json`,
+    `${origin}/a/.%2e/client.json`,
+    `${origin}/client.json#`,
+    `https://127.0.0.1:${port}\\client.json`,
+    ` ${origin}/client.json`,
     `${origin}/`,
     `${origin}/a/../client.json`,
     `${origin}/%2e%2e/client.json`,
@@ -154,11 +122,11 @@ test('sec-R11: malformed document URLs are never fetched', async (context) => {
     assert.is(page.status, 400, id)
   }
   assert.is(host.recorder.count(), 0)
-  await good(client, url)
+  await documentClientWorks(client, url)
 })
 
-test('sec-F1: the documents of strangers are not fetched from inside, however the address is written', async (context) => {
-  const { host, url, client, gateway } = await scene(context)
+test('sec-F1, spec-C5: the documents of strangers are not fetched from inside, however the address is written', async (context) => {
+  const { host, url, client, gateway } = await documentWorld(context)
   const port = new URL(host.origin).port
   for (const name of [
     'localhost',
@@ -177,32 +145,55 @@ test('sec-F1: the documents of strangers are not fetched from inside, however th
   }
   assert.is(host.recorder.count(), 0)
   assert.not.ok(gateway.log.some(({ event }) => event === 'unexpected error'))
-  await good(client, url)
+  await documentClientWorks(client, url)
 })
 
-test('sec-R14: a document is fetched once while it is fresh, again after, and errors are forgotten at once', async (context) => {
+test('sec-R14, spec-C6: a document is fetched once while it is fresh, again after, and errors are forgotten at once', async (context) => {
   let offset = 0
-  const { client, host, url } = await scene(context, '', () => Date.now() + offset)
+  const { client, host, url } = await documentWorld(context, '', () => Date.now() + offset)
   host.paths.set('/client.json', { status: 500, headers: {}, body: '' })
   assert.is((await newBrowser().goto(client.trip().url)).status, 400)
   host.publish({}, { 'cache-control': 'max-age=120' })
-  await good(client, url)
+  await documentClientWorks(client, url)
   const fetched = host.recorder.count('/client.json')
-  await good(client, url)
+  await documentClientWorks(client, url)
   assert.is(host.recorder.count('/client.json'), fetched)
   offset = 121_000
-  await good(client, url)
+  await documentClientWorks(client, url)
   assert.is(host.recorder.count('/client.json'), fetched + 1)
 
   offset += 121_000
-  const many = await Promise.all(Array.from({ length: 50 }, () => newBrowser().goto(client.trip().url)))
+  const many = await Promise.all(Array.from({ length: 1_000 }, () => send(client.trip().url)))
   assert.ok(many.every(({ status }) => status === 200))
   assert.is(host.recorder.count('/client.json'), fetched + 2, 'coalesced')
 })
 
-test('sec-A2: the redirect URI must be in the document; a changed document counts at once when it is read again (sec-R12)', async (context) => {
+test('sec-R12: what was consented to is not what a changed document says: the person is asked again, and sees the change', async (context) => {
   let offset = 0
-  const { client, host } = await scene(context, '', () => Date.now() + offset)
+  const { client, host, url } = await documentWorld(context, '', () => Date.now() + offset)
+  const browser = newBrowser(REDIRECT, 'https://evil.test')
+  const first = await browser.goto(client.trip().url)
+  const { sentTo } = await allow(browser, first, USER)
+  assert.ok(sentTo?.searchParams.has('code'))
+
+  host.publish({ client_name: 'Renamed', redirect_uris: [REDIRECT, 'https://evil.test/cb'] })
+  offset = 25 * 3_600_000
+  for (const redirectUri of [REDIRECT, 'https://evil.test/cb']) {
+    const page = await browser.goto(client.trip({ redirect_uri: redirectUri }).url)
+    assert.equal([page.status, page.sentTo], [200, undefined])
+    assert.match(page.text, 'Renamed')
+    assert.match(page.text, redirectUri === REDIRECT ? 'a program on this computer' : 'evil.test')
+  }
+  host.publish({})
+  offset += 25 * 3_600_000
+  const gone = await browser.goto(client.trip({ redirect_uri: 'https://evil.test/cb' }).url)
+  assertErrorPage(gone)
+  await documentClientWorks(client, url)
+})
+
+test('sec-A2, sec-R12, spec-C3: the redirect URI must be in the document; a changed document counts at once when it is read again', async (context) => {
+  let offset = 0
+  const { client, host } = await documentWorld(context, '', () => Date.now() + offset)
   const evil = await newBrowser().goto(client.trip({ redirect_uri: 'https://evil.example/cb' }).url)
   assert.is(evil.status, 400)
   assert.is(evil.sentTo, undefined)
@@ -213,30 +204,30 @@ test('sec-A2: the redirect URI must be in the document; a changed document count
 
 test('a stranger who spends the requests to a host does not lock out the people who use its client', async (context) => {
   let offset = 0
-  const { client, host, url } = await scene(context, '', () => Date.now() + offset)
-  await good(client, url)
+  const { client, host, url } = await documentWorld(context, '', () => Date.now() + offset)
+  await documentClientWorks(client, url)
   offset = 600_000
   for (let path = 0; path < 6; path++) {
     const id = `${host.origin}/made-up-${path}.json`
     assert.is((await newBrowser().goto(client.trip({ client_id: id }).url)).status, 400)
   }
   const fetched = host.recorder.count('/client.json')
-  await good(client, url)
+  await documentClientWorks(client, url)
   assert.is(host.recorder.count('/client.json'), fetched, 'the last good document stood in')
   offset += 60_000
-  await good(client, url)
+  await documentClientWorks(client, url)
   assert.is(host.recorder.count('/client.json'), fetched + 1, 'and is read again as soon as may be')
 })
 
 test('allow and deny decide by domain', async (context) => {
-  const { client } = await scene(context, ', deny: [127.0.0.1]')
+  const { client } = await documentWorld(context, ', deny: [127.0.0.1]')
   const page = await newBrowser().goto(client.trip().url)
   assert.is(page.status, 400)
   assert.match(page.text, 'not known')
 })
 
-test('private_key_jwt: the right key once, no other key, no second use, no other audience', async (context) => {
-  const { client, host, url } = await scene(context)
+test('spec-C4: private_key_jwt: the right key once, no other key, no second use, no other audience', async (context) => {
+  const { client, host, url } = await documentWorld(context)
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const { privateKey: otherKey } = await generateKeyPair('ES256')
   host.publish({
@@ -244,7 +235,10 @@ test('private_key_jwt: the right key once, no other key, no second use, no other
     jwks: { keys: [await exportJWK(publicKey)] },
   })
   let serial = 0
-  const assertion = (key = privateKey, claims: { aud?: string; sub?: string; exp?: string } = {}) =>
+  const assertion = (
+    key = privateKey,
+    claims: { aud?: string | string[]; sub?: string; exp?: string } = {},
+  ) =>
     new SignJWT({})
       .setProtectedHeader({ alg: 'ES256' })
       .setIssuer(host.id)
@@ -264,11 +258,13 @@ test('private_key_jwt: the right key once, no other key, no second use, no other
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     })
 
-  const { code, verifier } = await codeFor(client)
+  const { code, verifier } = await documentCode(client)
   assert.is((await client.redeem(code, verifier)).body.error, 'invalid_client', 'not without an assertion')
   for (const bad of [
     await assertion(otherKey),
     await assertion(privateKey, { aud: 'https://other.example' }),
+    await assertion(privateKey, { aud: [url, 'https://other.example'] }),
+    await assertion(privateKey, { aud: [] }),
     await assertion(privateKey, { sub: 'https://other.example/client.json' }),
     await assertion(privateKey, { exp: '2h' }),
     await assertion(privateKey, { exp: '-2m' }),
@@ -283,9 +279,14 @@ test('private_key_jwt: the right key once, no other key, no second use, no other
   const answer = await redeem(code, verifier, once)
   const { access } = tokensOf(answer)
   assert.match(await callTool(`${url}/open`, access, 'add', { a: 1, b: 1 }), '2')
-  const second = await codeFor(client)
+  const second = await documentCode(client)
   assert.is((await redeem(second.code, second.verifier, once)).body.error, 'invalid_client', 'replayed')
   assert.is((await redeem(second.code, second.verifier, await assertion())).status, 200)
+  // Both are names of this server: some libraries write both, or one in a list.
+  for (const aud of [[url], [url, `${url}/token`]]) {
+    const { code, verifier } = await documentCode(client)
+    assert.is((await redeem(code, verifier, await assertion(privateKey, { aud }))).status, 200)
+  }
 })
 
 test.run()

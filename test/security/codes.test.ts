@@ -19,7 +19,7 @@ import {
 
 const test = suite('security/codes')
 
-test('sec-T1: of fifty parallel redemptions of one code one succeeds, and its tokens end with the replay', async (context) => {
+test('sec-T1, spec-A7: of fifty parallel redemptions of one code one succeeds, and its tokens end with the replay', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const { code, trip } = await obtainCode({ client })
@@ -34,7 +34,7 @@ test('sec-T1: of fifty parallel redemptions of one code one succeeds, and its to
   await stillWorks(world)
 })
 
-test('sec-T1: a code that comes back later ends the tokens that were issued for it', async (context) => {
+test('sec-T1, spec-A7: a code that comes back later ends the tokens that were issued for it', async (context) => {
   const clock = { now: Date.now() }
   const world = await startWorld(context, { now: () => clock.now })
   const client = await Client.register(world.url)
@@ -56,7 +56,7 @@ test('sec-T1: a replay by another client ends nothing', async (context) => {
   await assertAccess(world, tokens.access)
 })
 
-test('sec-T2: a code is bound to client, redirect_uri and resource, and a wrong one of these does not burn it', async (context) => {
+test('sec-T2, spec-A7, spec-A9: a code is bound to client, redirect_uri and resource, and a wrong one of these does not burn it', async (context) => {
   const world = await startWorld(context, { yaml: twoRoutes })
   const resource = `${world.url}/a`
   const redirectUris = ['https://client.test/1', 'https://client.test/2']
@@ -101,7 +101,7 @@ test('sec-T2: a wrong verifier burns the code', async (context) => {
   await stillWorks(world)
 })
 
-test('sec-T3: a code works for a minute', async (context) => {
+test('sec-T3, spec-A7: a code works for a minute', async (context) => {
   const clock = { now: Date.now() }
   const world = await startWorld(context, { now: () => clock.now })
   const client = await Client.register(world.url)
@@ -113,7 +113,7 @@ test('sec-T3: a code works for a minute', async (context) => {
   assert.is((await client.redeem(timely.code, timely.trip.verifier)).status, 200)
 })
 
-test('sec-T15: tokens are given for a posted form only, and their answers are not stored', async (context) => {
+test('sec-T15, spec-T4: tokens are given for a posted form only, and their answers are not stored', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const { code, trip } = await obtainCode({ client })

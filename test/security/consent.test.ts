@@ -17,6 +17,7 @@ import {
   openConsent,
   startWorld,
   stillWorks,
+  upstreamAnswer,
   VICTIM,
   type World,
   withoutUpstream,
@@ -24,7 +25,7 @@ import {
 
 const test = suite('security/consent')
 
-test('sec-C1: a consent to one client is no consent to another, however signed in the person is', async (context) => {
+test('sec-C1, spec-H1: a consent to one client is no consent to another, however signed in the person is', async (context) => {
   const world = await startWorld(context)
   const victim = newBrowser()
   const good = await Client.register(world.url)
@@ -55,7 +56,7 @@ test('sec-C1: a consent to one client is no consent to another, however signed i
   await stillWorks(world)
 })
 
-test('sec-C1: the same client, user and link are asked about again each time', async (context) => {
+test('sec-C1, spec-H1, spec-H3: the same client, user and link are asked about again each time', async (context) => {
   const world = await startWorld(context)
   const browser = newBrowser()
   const client = await Client.register(world.url)
@@ -64,12 +65,34 @@ test('sec-C1: the same client, user and link are asked about again each time', a
     const { page } = await openConsent(browser, client)
     assert.equal(
       [page.status, page.sentTo, page.form().buttons],
-      [200, undefined, ['Use another account', 'Allow', 'Deny']],
+      [200, undefined, ['Use another account', 'Allow', 'Deny', 'Allow with another upstream account']],
     )
   })
 })
 
-test("sec-C3: the attacker's form, posted by the victim's browser, is refused by its cookie alone", async (context) => {
+test('sec-A11, spec-H1: no consent is remembered, from whatever site the next request comes', async (context) => {
+  const world = await startWorld(context)
+  const browser = newBrowser()
+  const client = await Client.register(world.url)
+  const { trip } = await obtainTokens({ client, browser })
+  await withoutUpstream(world, async () => {
+    for (const site of ['cross-site', 'same-site', 'same-origin', 'none', undefined]) {
+      // Node's fetch sends no Sec-Fetch headers of its own: what is not given is not there.
+      const headers = {
+        cookie: cookiesOf(browser, world.url),
+        ...(site !== undefined && { 'sec-fetch-site': site }),
+      }
+      for (const url of [trip.url, client.trip({ prompt: 'none' }).url]) {
+        const answer = await send(url, { headers })
+        assert.equal([site, answer.status, answer.headers.get('location')], [site, 200, null])
+        assert.match(answer.text, 'value="allow"')
+      }
+    }
+  })
+  await stillWorks(world)
+})
+
+test("sec-C3, spec-H2: the attacker's form, posted by the victim's browser, is refused by its cookie alone", async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url, { redirect_uris: ['https://evil.test/cb'] })
   const attacker = newBrowser()
@@ -114,7 +137,8 @@ test("sec-C3: a page of another site cannot answer the victim's own consent page
     victim,
     await Client.register(world.url, { redirect_uris: ['https://evil.test/cb'] }),
   )
-  const { transaction = '', csrf = '' } = page.form().values
+  const whole = page.form().values
+  const { transaction = '', csrf = '' } = whole
   const answers: Record<string, string>[] = [
     { transaction, decision: 'allow' },
     { transaction, csrf: '', decision: 'allow' },
@@ -133,17 +157,26 @@ test("sec-C3: a page of another site cannot answer the victim's own consent page
       assert.ok([400, 403].includes(answer.status), `${answer.status}`)
       assert.is(answer.headers.get('location'), null)
     }
+    // Even with all that the page itself would send, a browser that says where it comes from is believed.
+    for (const site of ['cross-site', 'same-site']) {
+      const answer = await send(`${world.url}/consent`, {
+        method: 'POST',
+        headers: { ...headers, 'sec-fetch-site': site },
+        body: new URLSearchParams({ ...whole, decision: 'allow' }),
+      })
+      assert.equal([site, answer.status, answer.headers.get('location')], [site, 403, null])
+    }
     // What a browser really sends from elsewhere: SameSite=Lax keeps the cookies at home.
     const forged = await victim.post(
       `${world.url}/consent`,
-      { transaction, csrf, decision: 'allow' },
+      { ...whole, decision: 'allow' },
       { from: new URL('https://evil.test/') },
     )
     assertErrorPage(forged, [403])
     // And with the cookies, from a page on the same host and another port, which is the same site.
     const sibling = await victim.post(
       `${world.url}/consent`,
-      { transaction, csrf, decision: 'allow' },
+      { ...whole, decision: 'allow' },
       { from: new URL(world.evil.url.replace('127.0.0.1', 'localhost')) },
     )
     assertErrorPage(sibling, [403])
@@ -222,5 +255,39 @@ async function signedIn(world: World): Promise<Browser> {
   await obtainTokens({ client: await Client.register(world.url), browser })
   return browser
 }
+
+test('sec-C17: a browser that keeps no cookies is told to use another one, and nothing lets it through', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const { page } = await openConsent(newBrowser(), client)
+  const excuses: Record<string, string>[] = [
+    {},
+    { 'user-agent': 'Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 Version/4.0' },
+    { 'x-requested-with': 'com.example.app' },
+    { origin: world.url, 'sec-fetch-site': 'same-origin' },
+  ]
+  await withoutUpstream(world, async () => {
+    for (const headers of excuses) {
+      for (const [path, fields] of [
+        ['/login', { ...VICTIM, decision: 'allow' }],
+        ['/consent', { decision: 'allow' }],
+      ] as const) {
+        const body = new URLSearchParams({ ...page.form().values, ...fields })
+        const answer = await send(world.url + path, { method: 'POST', headers, body })
+        assert.equal([path, answer.status, answer.headers.get('location')], [path, 403, null])
+        assert.match(answer.text, 'does not keep cookies')
+        assert.match(answer.text, 'open it in your normal browser')
+        assert.equal(answer.headers.getSetCookie(), [])
+      }
+    }
+  })
+  const parked = doorstepBrowser(world)
+  const door = await allow(parked, (await openConsent(parked, client)).page)
+  const back = await send(await upstreamAnswer(world, door))
+  assert.equal([back.status, back.headers.get('location')], [403, null])
+  assert.match(back.text, 'does not keep cookies')
+  assert.is(world.github.recorder.count('/login/oauth/access_token'), 0)
+  await stillWorks(world)
+})
 
 test.run()

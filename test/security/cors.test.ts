@@ -68,7 +68,7 @@ test('spec-R7: metadata, registration and the token endpoints are open to every 
   }
 })
 
-test('sec-A9: pages for people are for no other origin', async (context) => {
+test('sec-A9, spec-R7: pages for people are for no other origin', async (context) => {
   const { url } = await scene(context)
   for (const path of ['/authorize', '/login', '/consent', '/upstream/callback/open']) {
     for (const origin of ['https://evil.example', 'https://tool.example']) {

@@ -131,7 +131,7 @@ async function everyPage(world: World, browser: Browser): Promise<Page[]> {
   return pages
 }
 
-test('sec-L8: no page, of errors least of all, can be framed, scripted or sniffed', async (context) => {
+test('sec-L8, spec-H2: no page, of errors least of all, can be framed, scripted or sniffed', async (context) => {
   const world = await startWorld(context, {
     yaml: (github) => document(githubRoute('github', github), githubRoute('b', github)) + TWO_USERS,
   })

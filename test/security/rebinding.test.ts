@@ -9,7 +9,7 @@ import { NO_LOGIN, obtainTokens, startWorld, withoutUpstream } from './world.ts'
 
 const test = suite('security/rebinding')
 
-test('sec-P19: a page of another site reaches no route, by its own name or by its Origin', async (context) => {
+test('sec-P19, spec-R6: a page of another site reaches no route, by its own name or by its Origin', async (context) => {
   const { world, access } = await startWithToken(context)
   const { host, port } = new URL(world.url)
   const refused: [headers: [string, string][], statuses: number[]][] = [
@@ -67,7 +67,7 @@ test('sec-P19: DNS rebinding gets through a gateway without login neither by its
   const { url } = client.trip()
   const shown = await sendRaw(world.url, { target: url.pathname + url.search, headers: [['Host', rebound]] })
   // The page of a stranger's own making: what counts is that its script cannot send the form.
-  const fields = [...shown.body.matchAll(/name="(transaction|csrf)" value="([^"]+)"/g)].map(
+  const fields = [...shown.body.matchAll(/name="(transaction|scopes|csrf)" value="([^"]+)"/g)].map(
     ([, name = '', value = '']) => [name, value],
   )
   const form = new URLSearchParams({ ...Object.fromEntries(fields), decision: 'allow' }).toString()
@@ -75,7 +75,7 @@ test('sec-P19: DNS rebinding gets through a gateway without login neither by its
     .all('set-cookie')
     .map((line) => line.split(';')[0])
     .join('; ')
-  assert.ok(fields.length === 2 && cookie !== '')
+  assert.ok(fields.length === 3 && cookie !== '')
   const headers: [string, string][] = [
     ['Host', rebound],
     ['Origin', `http://${rebound}`],

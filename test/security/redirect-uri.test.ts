@@ -31,7 +31,7 @@ const ERROR_CAUSES: Record<string, Form> = {
   'prompt=none': { prompt: 'none' },
 }
 
-test('sec-A1: whatever else is wrong with it, a request with a foreign redirect_uri ends in a page', async (context) => {
+test('sec-A1, spec-A5, spec-A6: whatever else is wrong with it, a request with a foreign redirect_uri ends in a page', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   await withoutUpstream(world, async () => {
@@ -51,7 +51,7 @@ test('sec-A1: whatever else is wrong with it, a request with a foreign redirect_
   await stillWorks(world)
 })
 
-test('sec-A1: without a known client every error is a page, even with a redirect_uri that some client has', async (context) => {
+test('sec-A1, spec-A5: without a known client every error is a page, even with a redirect_uri that some client has', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   await withoutUpstream(world, async () => {
@@ -153,7 +153,7 @@ const LOOPBACK_NEAR_MISSES = [
   'HTTP://127.0.0.1:4000/cb',
 ]
 
-test('sec-A2: a redirect_uri that nearly matches what was registered ends in a page', async (context) => {
+test('sec-A2, spec-A3: a redirect_uri that nearly matches what was registered ends in a page', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url, { redirect_uris: REGISTERED })
   const nearMisses = [...NEAR_MISSES, ...LOOPBACK_NEAR_MISSES]
@@ -168,7 +168,7 @@ test('sec-A2: a redirect_uri that nearly matches what was registered ends in a p
   await stillWorks(world)
 })
 
-test('sec-A2: only the port of a loopback redirect URI may differ (RFC 8252 §7.3)', async (context) => {
+test('sec-A2, spec-A3: only the port of a loopback redirect URI may differ (RFC 8252 §7.3)', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url, { redirect_uris: REGISTERED })
   for (const redirectUri of [

@@ -1,5 +1,6 @@
 // Refresh tokens: one successor however many ask, an end when a spent one comes back, and never more than was
 // granted.
+import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
 import { startOidc } from '../support/oidc.ts'
 import { suite } from '../support/suite.ts'
@@ -24,7 +25,7 @@ const test = suite('security/refresh')
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
-test('sec-T4: a refresh token that comes back after its grace ends the family', async (context) => {
+test('sec-T4, spec-T3: a refresh token that comes back after its grace ends the family', async (context) => {
   const clock = { now: Date.now() }
   const world = await startWorld(context, { now: () => clock.now })
   const client = await Client.register(world.url)
@@ -54,7 +55,7 @@ test('sec-T4: another client that guesses under the id of a living family neithe
   assert.is((await client.refresh(tokens.refresh)).status, 200)
 })
 
-test('sec-T5: twenty parallel refreshes with one token get one and the same pair', async (context) => {
+test('sec-T5, spec-T3: twenty parallel refreshes with one token get one and the same pair', async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const { tokens } = await obtainTokens({ client })
@@ -70,7 +71,7 @@ test('sec-T5: twenty parallel refreshes with one token get one and the same pair
   await assertAccess(world, next.access)
 })
 
-test('sec-T5: twenty parallel refreshes near the end of the upstream token make one refresh there', async (context) => {
+test('sec-T5, spec-U8: twenty parallel refreshes near the end of the upstream token make one refresh there', async (context) => {
   const oidc = await startOidc({ accessTokenTtlSeconds: 600 })
   context.after(() => oidc.close())
   // Its refresh tokens work once: a second refresh with one would end the link for everybody.
@@ -98,7 +99,7 @@ test('sec-T5: twenty parallel refreshes near the end of the upstream token make 
   }
 })
 
-test('sec-T6: a client that lost the answer asks again and gets the same pair, with an honest lifetime', async (context) => {
+test('sec-T6, spec-T3: a client that lost the answer asks again and gets the same pair, with an honest lifetime', async (context) => {
   const clock = { now: Date.now() }
   const world = await startWorld(context, { now: () => clock.now })
   const client = await Client.register(world.url)
@@ -110,7 +111,67 @@ test('sec-T6: a client that lost the answer asks again and gets the same pair, w
   assert.is(again.body.expires_in, Number(lost.body.expires_in) - 30)
 })
 
-test('sec-T7: another client, a wider scope and another resource are refused, and the token stays good', async (context) => {
+test('sec-T5, sec-T6, sec-T4: of twenty refreshes five lose their answer; all others get one pair, for a minute, and after it a thief ends it', async (context) => {
+  const oidc = await startOidc({ accessTokenTtlSeconds: 600 })
+  context.after(() => oidc.close())
+  const clock = { now: Date.now() }
+  const world = await startWorld(context, {
+    now: () => clock.now,
+    yaml: () => document(oidcRoute('oidc', oidc)) + TWO_USERS,
+  })
+  const client = await Client.register(world.url)
+  const { tokens } = await obtainTokens({ client, person: { ...VICTIM, upstreamName: 'ann' } })
+  const url = `${world.url}/oidc`
+  // Past its end, so that whoever comes first has to refresh at the upstream, whose refresh tokens work once.
+  clock.now += 601_000
+  const before = oidc.recorder.count('/token')
+  const cut = (request: number) => request % 4 === 0
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, request) =>
+      cut(request) ? refreshAndHangUp(client, tokens.refresh) : client.refresh(tokens.refresh),
+    ),
+  )
+  const pairs = answers.flatMap((answer) => (answer === undefined ? [] : [tokensOf(answer)]))
+  const [pair] = pairs
+  assert.is(pairs.length, 15)
+  for (const other of pairs) assert.equal(other, pair)
+  assert.is((await callMcp(url, pair?.access ?? '')).status, 200)
+  assert.is(oidc.recorder.count('/token'), before + 1)
+
+  clock.now += 59_000
+  assert.equal(tokensOf(await client.refresh(tokens.refresh)), pair)
+  clock.now += 2_000
+  assertRefused(await client.refresh(tokens.refresh), 'invalid_grant')
+  assertRefused(await client.refresh(pair?.refresh ?? ''), 'invalid_grant')
+  const mcp = oidc.recorder.count('/mcp')
+  assert.is((await callMcp(url, pair?.access ?? '')).status, 401)
+  assert.is(oidc.recorder.count('/mcp'), mcp)
+  const again = await obtainTokens({ client, person: { ...VICTIM, upstreamName: 'ann' } })
+  assert.is((await callMcp(url, again.tokens.access)).status, 200)
+})
+
+/** Sends the whole request, and is gone before the answer. */
+function refreshAndHangUp(client: Client, token: string): Promise<undefined> {
+  const body = new URLSearchParams({
+    grant_type: 'refresh_token',
+    client_id: client.id,
+    refresh_token: token,
+  }).toString()
+  const { hostname, port, host } = new URL(client.gateway)
+  const socket = connect(Number(port), hostname)
+  const head = [
+    'POST /token HTTP/1.1',
+    `Host: ${host}`,
+    'Content-Type: application/x-www-form-urlencoded',
+    `Content-Length: ${body.length}`,
+  ]
+  return new Promise((resolve) => {
+    socket.on('error', () => {}).on('close', () => resolve(undefined))
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.resetAndDestroy())
+  })
+}
+
+test('sec-T7, spec-T4: another client, a wider scope and another resource are refused, and the token stays good', async (context) => {
   const world = await startWorld(context, { yaml: twoRoutes })
   const resource = `${world.url}/a`
   const client = await Client.register(world.url)
@@ -166,7 +227,7 @@ test('sec-T8: a family ends after 30 idle days, and after 90 days whatever is re
   await stillWorks(world)
 })
 
-test('sec-T8: an access token lives for its hour, and no refresh prolongs it', async (context) => {
+test('sec-T8, spec-T2: an access token lives for its hour, and no refresh prolongs it', async (context) => {
   const clock = { now: Date.now() }
   const world = await startWorld(context, { now: () => clock.now })
   const client = await Client.register(world.url)

@@ -113,7 +113,7 @@ const NO_REDIRECT_URIS: unknown[] = [
   { href: 'https://client.test/cb' },
 ]
 
-test('sec-R4: no redirect URI that runs, leaves TLS, or reads differently to two parsers can be registered', async (context) => {
+test('sec-R4, spec-A4, spec-C11: no redirect URI that runs, leaves TLS, or reads differently to two parsers can be registered', async (context) => {
   const world = await startWorld(context)
   assert.ok(NO_REDIRECT_URIS.length >= 60)
   for (const uri of NO_REDIRECT_URIS) {
@@ -145,7 +145,7 @@ test('sec-R4: a list of redirect URIs that is missing, empty, too long or no lis
   }
 })
 
-test('sec-R4: the redirect URIs that honest clients use are registered as they are', async (context) => {
+test('sec-R4, spec-A4: the redirect URIs that honest clients use are registered as they are', async (context) => {
   const { url } = await startWorld(context)
   const honest = [
     'https://claude.ai/api/mcp/auth_callback',
@@ -249,7 +249,7 @@ test('sec-R7: a registration says nothing of the credentials that the gateway ha
   }
 })
 
-test('sec-R8: who authenticates otherwise than registered gets invalid_client, and the code stays good', async (context) => {
+test('sec-R8, spec-T5, spec-T6: who authenticates otherwise than registered gets invalid_client, and the code stays good', async (context) => {
   const world = await startWorld(context)
   const { url } = world
   for (const registered of ['none', 'client_secret_basic', 'client_secret_post'] as const) {
@@ -317,7 +317,7 @@ test('sec-R8: two authentications at once are refused', async (context) => {
   assert.is((await client.redeem(code, trip.verifier)).status, 200)
 })
 
-test('sec-R9: no grant but the code and its refresh can be registered or used', async (context) => {
+test('sec-R9, spec-A1: no grant but the code and its refresh can be registered or used', async (context) => {
   const world = await startWorld(context)
   const { url } = world
   const redirects = { redirect_uris: ['https://client.test/cb'] }
@@ -373,7 +373,7 @@ test('sec-R9: no grant but the code and its refresh can be registered or used', 
   await stillWorks(world)
 })
 
-test('sec-R10: the gateway makes every client id, none is chosen, and none looks like a URL', async (context) => {
+test('sec-R10, spec-C8: the gateway makes every client id, none is chosen, and none looks like a URL', async (context) => {
   const { url, github } = await startWorld(context)
   const wanted = ['x', 'https://client.test/metadata.json', github.knobs.clientId, '../../x', '']
   const ids = new Set<string>()

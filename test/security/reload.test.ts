@@ -297,7 +297,7 @@ async function parkedAs(world: World, scope: string) {
   return parked
 }
 
-test('sec-T10: access is judged at sign-in, at refresh and at every request', async (context) => {
+test('sec-T10, spec-R2: access is judged at sign-in, at refresh and at every request', async (context) => {
   const world = await startWorld(context)
   const original = yaml(world.github)
   const denials: Record<string, string> = {

@@ -11,7 +11,7 @@ import { stillWorks, TWO_USERS, withoutUpstream } from './world.ts'
 
 const test = suite('security/requests')
 
-test('sec-P1: a token in the query opens nothing, reaches no upstream and no log', async (context) => {
+test('sec-P1, spec-T8: a token in the query opens nothing, reaches no upstream and no log', async (context) => {
   const { world, access } = await startWithToken(context)
   await withoutUpstream(world, async () => {
     for (const query of [`access_token=${access}`, `token=${access}`, `authorization=Bearer%20${access}`]) {
@@ -34,7 +34,7 @@ test('sec-P1: a token in the query opens nothing, reaches no upstream and no log
   assert.not.match(JSON.stringify(world.gateway.log), access)
 })
 
-test('sec-P2: a header given twice is refused, whichever of the two is good', async (context) => {
+test('sec-P2, spec-R2: a header given twice is refused, whichever of the two is good', async (context) => {
   const { world, access } = await startWithToken(context)
   const { host } = new URL(world.url)
   const good: [string, string] = ['Authorization', `Bearer ${access}`]
@@ -108,7 +108,7 @@ test('sec-P22: tunnels, traces and upgrades are refused', async (context) => {
   await stillWorks(world)
 })
 
-test("sec-P3, sec-P4: neither side's credential reaches the other side", async (context) => {
+test("sec-P3, sec-P4, spec-P1, spec-P9: neither side's credential reaches the other side", async (context) => {
   const { world, access, upstreamToken } = await startWithToken(context, {
     yaml: (github) =>
       document(
@@ -310,6 +310,148 @@ test('sec-P7: only the exact path of a route is that route', async (context) => 
   assert.is((await raw(world, access)).status, 200)
   assert.is((await raw(world, access, { target: '/github?x=/../y' })).status, 200)
   assert.ok(world.github.recorder.to('/mcp/').every(({ url }) => url === '/mcp/'))
+})
+
+/** What gateways, proxies and their monitors have let through for, or been told to. */
+const MAGIC: [string, string][] = [
+  ...[
+    'X-Forwarded-User',
+    'X-Forwarded-Email',
+    'X-Forwarded-Access-Token',
+    'X-Forwarded-For',
+    'X-Auth-Request-User',
+    'X-Auth-User',
+    'X-Authenticated-User',
+    'X-Authenticated-Userid',
+    'X-Authenticated-Subject',
+    'X-Remote-User',
+    'Remote-User',
+    'X-User',
+    'X-User-Id',
+    'X-Userinfo',
+    'X-Subject',
+    'X-Consumer-Id',
+    'X-Consumer-Username',
+    'X-Credential-Identifier',
+    'X-Api-Key',
+    'Api-Key',
+    'X-Access-Token',
+    'X-Auth-Token',
+    'X-Token',
+    'X-Session-Token',
+    'X-Id-Token',
+    'X-Amzn-Oidc-Data',
+    'X-Amzn-Oidc-Identity',
+    'X-Amzn-Oidc-Accesstoken',
+    'X-Goog-Authenticated-User-Email',
+    'X-Goog-Iap-Jwt-Assertion',
+    'Cf-Access-Jwt-Assertion',
+    'Cf-Access-Authenticated-User-Email',
+    'X-Ms-Client-Principal',
+    'X-Ms-Token-Aad-Access-Token',
+    'X-Pomerium-Jwt-Assertion',
+    'X-Envoy-Internal',
+    'X-Envoy-External-Address',
+    'X-Envoy-Original-Path',
+    'X-Original-Url',
+    'X-Rewrite-Url',
+    'X-Http-Method-Override',
+    'X-Method-Override',
+    'X-Internal',
+    'X-Internal-Request',
+    'X-Internal-Token',
+    'X-Gateway-Internal',
+    'X-Mcp-Internal',
+    'X-Mcp-Init',
+    'Mcp-Init-Host',
+    'Router-Key',
+    'X-Kuadrant-Internal',
+    'X-Skip-Auth',
+    'X-Bypass-Auth',
+    'X-No-Auth',
+    'X-Auth-Bypass',
+    'X-Debug',
+    'X-Test',
+    'X-Admin',
+    'X-Trusted',
+    'X-Trusted-Proxy',
+    'X-Real-Ip',
+    'X-Client-Ip',
+    'X-Cluster-Client-Ip',
+    'True-Client-Ip',
+    'Cf-Connecting-Ip',
+    'Forwarded',
+    'Via',
+    'Proxy-Authorization',
+    'Proxy-Connection',
+    'X-Proxy-Authorization',
+    'X-Authorization',
+    'Authorization-Bearer',
+    'Authentication',
+    'X-Ssl-Client-Verify',
+    'X-Ssl-Client-S-Dn',
+    'X-Client-Cert',
+    'X-Forwarded-Client-Cert',
+    'X-Health-Check',
+    'X-Healthcheck',
+    'X-Probe',
+    'X-Kubernetes-Probe',
+    'X-Prometheus-Scrape-Timeout-Seconds',
+    'Mcp-Session-Id',
+    'Last-Event-Id',
+    'Cookie',
+    'Sec-Fetch-Site',
+    'Sec-Websocket-Protocol',
+    'Upgrade-Insecure-Requests',
+    'Dpop',
+    'Signature',
+    'X-Hub-Signature',
+    'X-Request-Id',
+    'Traceparent',
+    'Baggage',
+  ].flatMap((name): [string, string][] => [
+    [name, 'true'],
+    [name, '127.0.0.1'],
+  ]),
+  ...[
+    'kube-probe/1.31',
+    'GoogleHC/1.0',
+    'ELB-HealthChecker/2.0',
+    'Amazon-Route53-Health-Check-Service',
+    'Consul Health Check',
+    'Envoy/HC',
+    'HAProxy',
+    'Prometheus/3.0',
+    'Blackbox Exporter/0.25',
+    'Datadog Agent/7',
+    'UptimeRobot/2.0',
+    'curl/8',
+    'Claude-User',
+    'python-httpx/0.28',
+    '',
+  ].map((value): [string, string] => ['User-Agent', value]),
+]
+
+test('sec-P21, spec-R1: no header and no program but a bearer token opens a route', async (context) => {
+  const { world, access } = await startWithToken(context)
+  assert.ok(MAGIC.length >= 200)
+  const { host } = new URL(world.url)
+  await withoutUpstream(world, async () => {
+    for (const [name, value] of MAGIC) {
+      for (const carried of new Set([value, name === 'User-Agent' ? value : `Bearer ${access}`])) {
+        const headers: [string, string][] = [
+          ['Host', host],
+          ['Content-Type', 'application/json'],
+          [name, carried],
+        ]
+        const answer = await sendRaw(world.url, { method: 'POST', target: '/github', headers, body: MESSAGE })
+        assert.is(answer.status, 401, `${name}: ${carried}`)
+        // RFC 6750 §3.1: nobody presented a token.
+        assert.match(answer.header('www-authenticate') ?? '', /^Bearer (?!error)/)
+      }
+    }
+  })
+  await stillWorks(world)
 })
 
 test.run()

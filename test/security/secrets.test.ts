@@ -214,7 +214,7 @@ function assertAbsent(text: string, secrets: Record<string, string>, where: stri
 const flat = (inPlace: Secrets['inPlace']) =>
   Object.fromEntries(Object.entries(inPlace).map(([name, [secret]]) => [name, secret]))
 
-test('sec-O1, sec-R7, sec-S1: secrets are in no log, no file, and no answer but their own', async (context) => {
+test('sec-O1, sec-R7, sec-S1, spec-T8: secrets are in no log, no file, and no answer but their own', async (context) => {
   const { tap, world, server } = await startTapped(context)
   const written = captureOutput(context)
   const { nowhere, inPlace, inForms } = await everything(world)

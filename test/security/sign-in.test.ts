@@ -215,7 +215,7 @@ test('sec-L7: a session ends at its time, however it is used', async (context) =
   }
 })
 
-test("sec-L11: on https the cookies are the host's alone, and their bare names mean nothing", async (context) => {
+test("sec-L11, spec-H3: on https the cookies are the host's alone, and their bare names mean nothing", async (context) => {
   const publicUrl = 'https://gateway.test'
   const world = await startWorld(context, {
     yaml: (github) =>
@@ -247,7 +247,7 @@ test("sec-L11: on https the cookies are the host's alone, and their bare names m
   const bare = (name: string) => name.replace('__Host-', '')
   const fields = (html: string) =>
     Object.fromEntries(
-      [...html.matchAll(/name="(transaction|csrf)" value="([^"]+)"/g)].map(([, name = '', value = '']) => [
+      [...html.matchAll(/name="(transaction|scopes|csrf)" value="([^"]+)"/g)].map(([, name = '', value = '']) => [
         name,
         value,
       ]),

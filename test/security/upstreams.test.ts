@@ -206,7 +206,7 @@ test('sec-C11: what an upstream writes into its errors reaches neither page nor 
   await stillWorks(world)
 })
 
-test("sec-C14: nothing of the client's request travels to the upstream", async (context) => {
+test("sec-C14, spec-U2: nothing of the client's request travels to the upstream", async (context) => {
   const world = await startWorld(context)
   const client = await Client.register(world.url)
   const seen = new Set<string>()
