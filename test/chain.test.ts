@@ -112,7 +112,7 @@ test('another issuer, and access by what is known of people, are said in a sente
   })
   assert.equal(said, [
     [
-      '/routes/theirs/token_issuer: an access token (JWT) of okta for api://a, with the scope mcp.read team, else 403, else 401 with resource_metadata',
+      '/routes/theirs/token_issuer: an access token (JWT) of okta for api://a, else 401 with resource_metadata, and with the scope mcp.read team, else 403',
       '/routes/theirs/access: group staff or whoever has an address at example.com, example.org or whoever has department: research or sales, tier: 1, but not whoever has left: true or client batch',
     ],
     [

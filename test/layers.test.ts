@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   reply: [],
   loopback: [],
+  'header-name': [],
   slots: ['oauth:types'],
 
   // Pure rules: no I/O, no clock of their own.
@@ -24,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   chain: ['config:types'],
 
   // Text to Config. It must work offline, so it reaches no store and no network.
-  config: ['chain', 'loopback', 'oauth', 'policy', 'auth/servers', 'slots:types'],
+  config: ['chain', 'header-name', 'loopback', 'oauth', 'policy', 'auth/servers', 'slots:types'],
 
   // I/O, each room with one kind of it.
   ops: ['errors:types'],
@@ -33,16 +34,28 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['errors', 'oauth:types', 'slots:types'],
   upstream: [
     'errors',
+    'header-name',
     'loopback',
     'oauth/client-document',
     'oauth/issuer-token:types',
+    'oauth/own-address',
     'ops:types',
     'slots:types',
   ],
 
   // The slots' implementations. They never know each other.
   login: ['config:types', 'errors', 'oauth', 'policy/profile', 'slots:types', 'store/private-files'],
-  auth: ['config:types', 'errors', 'oauth', 'ops:types', 'slots:types', 'store', 'upstream'],
+  auth: [
+    'config:types',
+    'errors',
+    'header-name',
+    'oauth',
+    'ops:types',
+    'policy/bucket',
+    'slots:types',
+    'store',
+    'upstream',
+  ],
 
   // One generation, and what serves it. Endpoints see the built gateway, never the configuration it was built from.
   gateway: [
@@ -57,12 +70,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'upstream/client-documents:types',
   ],
   streams: ['gateway:types', 'oauth', 'policy', 'slots:types', 'store'],
+  'mcp-sessions': ['errors', 'oauth', 'ops:types', 'slots:types', 'store'],
   exchanges: [],
   departed: ['endpoints:types', 'gateway:types', 'slots:types', 'store'],
   endpoints: [
     'cookies',
     'errors',
     'gateway:types',
+    'mcp-sessions:types',
     'oauth',
     'ops:types',
     'pages',
@@ -111,10 +126,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'departed',
     'endpoints:types',
+    'endpoints/key-attempts',
+    'endpoints/register',
     'errors',
     'exchanges',
     'gateway',
     'login',
+    'mcp-sessions',
     'ops:types',
     'server',
     'store',

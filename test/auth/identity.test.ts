@@ -1,4 +1,5 @@
 // What upstreams are told about the caller: as text that no reader takes for two, or for somebody else's.
+import { decodeJwt } from 'jose'
 import * as assert from 'uvu/assert'
 import { buildIdentity, headerText } from '../../src/auth/identity.ts'
 import type { Caller, Profile, Subject } from '../../src/slots.ts'
@@ -81,6 +82,33 @@ test('each header holds what it is for; one without a value is left out, and is 
   assert.equal([...identity.headerNames], ['x-user', 'x-name', 'x-email', 'x-groups', 'x-client'])
 })
 
+test('a machine client has no name: its id may be that of a person', async () => {
+  const identity = buildIdentity(
+    {
+      headers: { X_User: 'name', 'X-Client': 'client_id' },
+      assertion: { header: 'X-Gateway-Identity', ttl_ms: 60_000 },
+    },
+    context(),
+  )
+  const machine = { ...callerOf({ kind: 'client' }, 'ann'), subject: 'clients/ann' as Subject }
+  const { 'x-gateway-identity': jwt = '', ...plain } = await identity.headers(machine)
+  assert.equal(plain, { 'x-client': 'ann' })
+  const { sub, client_id, ...rest } = decodeJwt(jwt)
+  assert.equal([sub, client_id, 'name' in rest], ['clients/ann', 'ann', false])
+  assert.is((await identity.headers(callerOf())).x_user, 'ann')
+  assert.equal([...identity.headerNames], ['x-user', 'x-client', 'x-gateway-identity'], 'as they are folded')
+})
+
+test('assertions for two upstreams on one origin are not good for each other', async () => {
+  const audienceAt = async (upstream: string) => {
+    const at = { ...context(), upstream: new URL(upstream) }
+    const identity = buildIdentity({ assertion: { header: 'X-Who', ttl_ms: 60_000 } }, at)
+    return decodeJwt((await identity.headers(callerOf()))['x-who'] ?? '').aud
+  }
+  assert.is(await audienceAt('https://mcp.example/a/mcp?key=secret'), 'https://mcp.example/a/mcp')
+  assert.is(await audienceAt('https://mcp.example/b/mcp'), 'https://mcp.example/b/mcp')
+})
+
 test('the assertion names the caller, the upstream and the gateway, once each, and not for long', async () => {
   const identity = buildIdentity({ assertion: { header: 'X-Gateway-Identity', ttl_ms: 60_000 } }, context())
   const claims = async (caller: Caller) => {
@@ -91,7 +119,7 @@ test('the assertion names the caller, the upstream and the gateway, once each, a
   assert.equal(rest, {
     iss: 'https://gw.example',
     sub: 'users/ann',
-    aud: 'https://mcp.example',
+    aud: 'https://mcp.example/mcp',
     client_id: 'dcr-1',
     route: 'search',
     name: 'ann',

@@ -1,8 +1,18 @@
-// When a token is due, and what one refresh does for everybody who waits for it. Real upstreams are in test/flow.
+// When a token is due, and what becomes of one that comes when its link has changed. More is in test/flow.
 import * as assert from 'uvu/assert'
-import { isDue, isExpired, refreshSpread } from '../../src/auth/refresh.ts'
+import { createLinks } from '../../src/auth/links.ts'
+import { createRefresh, isDue, isExpired, refreshSpread } from '../../src/auth/refresh.ts'
+import { createRevocations } from '../../src/auth/revocations.ts'
 import type { Subject } from '../../src/slots.ts'
-import { suite } from '../support/suite.ts'
+import { randomKeyring } from '../../src/store/keyring.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { createSealer } from '../../src/store/seal.ts'
+import { controlHttp } from '../../src/upstream/http.ts'
+import type { UpstreamServer, UpstreamTokens } from '../../src/upstream/server.ts'
+import { recordingLog } from '../support/gateway.ts'
+import { listen } from '../support/http.ts'
+import { record } from '../support/recorder.ts'
+import { suite, type TestContext } from '../support/suite.ts'
 
 const test = suite('auth/refresh')
 const MINUTE_MS = 60_000
@@ -56,6 +66,80 @@ test('the spread widens and narrows the time before the end, and never reaches t
 test('a token that says nothing of its end is never due', () => {
   assert.not.ok(isDue(token(undefined), Number.MAX_SAFE_INTEGER))
   assert.not.ok(isExpired(token(undefined), Number.MAX_SAFE_INTEGER))
+})
+
+const ALICE = 'users/alice' as Subject
+const named = (name: string): UpstreamTokens => ({
+  ...token(60 * MINUTE_MS),
+  accessToken: `access-${name}`,
+  refreshToken: `refresh-${name}`,
+})
+
+/** A link, and its refresh on the way to an upstream that waits for `answer`. */
+async function underway({ after }: TestContext) {
+  let answer: () => void = () => {}
+  const asked = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const upstream = await listen(async (request, response) => {
+    request.resume()
+    if (request.url === '/revoke') return response.end()
+    await asked
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(
+      JSON.stringify({ access_token: 'access-late', refresh_token: 'refresh-late', token_type: 'Bearer' }),
+    )
+  })
+  after(() => upstream.close())
+  const recorder = record(upstream.server)
+  const store = memoryStore(Date.now)
+  const links = createLinks(store, createSealer(randomKeyring()), Date.now)
+  const revocations = createRevocations(controlHttp, recordingLog().log)
+  const { refresh } = createRefresh({ links, revocations, store, http: controlHttp, now: Date.now })
+  const server: UpstreamServer = {
+    issuer: upstream.origin,
+    issParameterSupported: false,
+    authorizationEndpoint: `${upstream.origin}/authorize`,
+    tokenEndpoint: `${upstream.origin}/token`,
+    trust: 'configured',
+    clientId: 'gateway',
+    clientSecret: undefined,
+    authMethod: 'none',
+    authorizationParameters: {},
+    revocation: { endpoint: `${upstream.origin}/revoke`, trust: 'configured' },
+    redirectUri: 'http://localhost/cb',
+  }
+  await links.save(ALICE, 'f', named('first'), [])
+  const stale = await links.find(ALICE, 'f')
+  if (stale === undefined) throw new Error('no link')
+  const refreshed = refresh({ subject: ALICE, fingerprint: 'f', server, resource: undefined }, stale)
+  await recorder.arrival('POST /token')
+  const end = async () => {
+    answer()
+    const found = await refreshed
+    await revocations.settled()
+    return { found, revoked: recorder.to('/revoke').map(({ form }) => form.get('token')) }
+  }
+  return { links, end }
+}
+
+test('tokens that come for a link that is gone are taken back, the refresh token first', async (context) => {
+  const { links, end } = await underway(context)
+  await links.remove(ALICE, 'f')
+  assert.equal(await end(), { found: undefined, revoked: ['refresh-late', 'access-late'] })
+})
+
+test('tokens that come for a link that a newer sign-in replaced are left alone: taking them back could end that one', async (context) => {
+  const { links, end } = await underway(context)
+  await links.save(ALICE, 'f', named('newer'), [])
+  const { found, revoked } = await end()
+  assert.equal([found?.tokens.accessToken, revoked], ['access-newer', []])
+})
+
+test('tokens that come in time are kept', async (context) => {
+  const { end } = await underway(context)
+  const { found, revoked } = await end()
+  assert.equal([found?.tokens.refreshToken, revoked], ['refresh-late', []])
 })
 
 test.run()

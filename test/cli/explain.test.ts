@@ -69,6 +69,10 @@ test('who gets tokens without a sign-in is named where tokens are asked for', as
   const step = stdout.slice(stdout.indexOf('1 authenticate'), stdout.indexOf('2 authorize'))
   assert.match(step, /clients\.static\.batch\.grant_types +\[client_credentials\] +machines\.yaml:18 +file/)
   assert.not.match(step, 'reports')
+  // A machine has no account at GitHub.
+  const people = (await explain('github', '--config', 'machines.yaml')).stdout
+  assert.match(people, '1 authenticate')
+  assert.not.match(people, 'batch')
 })
 
 test('without a subject every route is explained; --json is for machines', async () => {

@@ -13,7 +13,8 @@ import { document } from '../support/yaml.ts'
 const test = suite('flow/access')
 
 /** Of the one whom the rules of these tests mean. The other has nothing of it. */
-const KNOWN = 'email: Victim@Example.com, claims: { department: engineering, roles: [writer, reader] }'
+const KNOWN =
+  'groups: [staff, ops], email: Victim@Example.com, claims: { department: engineering, roles: [writer, reader] }'
 
 interface World {
   readonly gateway: TestGateway
@@ -54,6 +55,8 @@ async function startWorld({ after }: TestContext, access: string): Promise<World
 }
 
 const RULES: readonly (readonly [rule: string, without: string])[] = [
+  ['{ groups: [board, ops] }', 'groups: [staff]'],
+  ['{ users: [victim], deny: { groups: [contractors] } }', 'groups: [staff, contractors]'],
   ['{ email_domains: [EXAMPLE.com] }', 'email: victim@mail.example.com'],
   ['{ claims: { department: [research, engineering] } }', 'claims: { department: sales }'],
   ['{ claims: { roles: writer } }', 'claims: { roles: [owner] }'],
@@ -85,6 +88,25 @@ for (const [rule, without] of RULES) {
     again.close()
   })
 }
+
+test('sec-T10: users, and who is denied by name: it is the rule that changes then', async (context) => {
+  const world = await startWorld(context, '{ users: [victim] }')
+  const { client, mcpUrl } = world
+  assert.is(await world.outcome(ATTACKER), 'access_denied')
+  const { tokens } = await obtainTokens({ client, person: VICTIM })
+  for (const rule of ['{ users: [attacker] }', '{ deny: { users: [victim] } }', '{ users: [] }']) {
+    await world.edit('{ users: [victim] }')
+    const stream = await openStream(mcpUrl, tokens.access)
+    context.after(() => stream.close())
+    await world.edit(rule)
+    await stream.ended
+    assert.equal([rule, (await callMcp(mcpUrl, tokens.access)).status], [rule, 403])
+    assert.equal([rule, (await client.refresh(tokens.refresh)).body.error], [rule, 'invalid_grant'])
+    assert.equal([rule, await world.outcome(VICTIM)], [rule, 'access_denied'])
+  }
+  await world.edit('{ users: [victim] }')
+  assert.is((await client.refresh(tokens.refresh)).status, 200)
+})
 
 test('an edit of the rule alone counts as much as one of the person', async (context) => {
   const world = await startWorld(context, '{ email_domains: [example.com] }')

@@ -230,10 +230,10 @@ test('a forged "another account" of a foreign page, or without the page, is no c
   await connect()
   const page = await browser.goto(client.trip().url)
   const before = github.recorder.count()
-  const { transaction, csrf } = page.form().values
+  const whole = page.form().values
   for (const [fields, from] of [
-    [{ transaction, csrf, decision: 'relink' }, new URL('https://evil.example/')],
-    [{ transaction, csrf: 'x', decision: 'relink' }, page],
+    [{ ...whole, decision: 'relink' }, new URL('https://evil.example/')],
+    [{ ...whole, csrf: 'x', decision: 'relink' }, page],
   ] as const) {
     const refused = await browser.post(`${gateway.url}/consent`, fields as Record<string, string>, { from })
     assert.is(refused.status, 403)

@@ -14,7 +14,7 @@ const start = (context: TestContext, prepare?: (upstream: ServiceUpstream) => vo
   startServiceScene(context, auth, prepare && { prepare })
 const fetched = (upstream: ServiceUpstream) => upstream.requests('client_credentials').length
 
-test('nobody connects an account; everybody goes out with the one token, which no client ever sees', async (context) => {
+test('spec-X3: nobody connects an account; everybody goes out with the one token, which no client ever sees', async (context) => {
   const { upstream, mcpUrl, victim, attacker } = await start(context)
   assert.is(await callTool(mcpUrl, victim.access, 'whoami'), 'the gateway')
   assert.is(await callTool(mcpUrl, attacker.access, 'whoami'), 'the gateway')
@@ -31,7 +31,7 @@ test('the token is there before anybody comes', async (context) => {
   assert.is(fetched(upstream), 1)
 })
 
-test('50 calls at once on an expired token: one request for a new one, all are answered', async (context) => {
+test('spec-X3: 50 calls at once on an expired token: one request for a new one, all are answered', async (context) => {
   const scene = await start(context)
   assert.is((await scene.call()).status, 200)
   scene.pass(2 * HOUR_MS)
@@ -63,7 +63,7 @@ function deferred() {
   return { promise, resolve }
 }
 
-test('a token that the upstream refuses is replaced once, and the call goes through', async (context) => {
+test('spec-X3, spec-P7: a token that the upstream refuses is replaced once, and the call goes through', async (context) => {
   const { upstream, call } = await start(context)
   assert.is((await call()).status, 200)
   upstream.tokens.clear()

@@ -86,7 +86,7 @@ async function scene(context: TestContext, { mode = MODE, server, routes = ['a']
   }
 }
 
-test('sec-C15: the link goes with the last grant, refresh token first; before that nothing is taken back', async (context) => {
+test('sec-C15, sec-T11, spec-T7: the link goes with the last grant, refresh token first; before that nothing is taken back', async (context) => {
   const { upstream, gateway, connect, revocations, trips } = await scene(context)
   const [first, second] = [await connect(), await connect()]
   assert.is(await first.revoke(), 200)
@@ -147,7 +147,7 @@ test('a refresh token that comes back after its grace ends the family, and the l
   assert.equal(revocations(), ['refresh_token', 'access_token'])
 })
 
-test('an access token alone, or a stranger who asks, ends no link', async (context) => {
+test('sec-T11, spec-T7: an access token alone, or a stranger who asks, ends no link', async (context) => {
   const { gateway, connect, revocations } = await scene(context)
   const { client, tokens, call } = await connect()
   const stranger = await Client.register(gateway.url)
@@ -170,6 +170,63 @@ test('who leaves the configuration loses the link, and the upstream hears of it'
   assert.equal(revocations(), ['refresh_token', 'access_token'])
   assert.is(await call(), 401)
 })
+
+test('who leaves together with the route loses the link too, and the upstream hears of it', async (context) => {
+  const { upstream, gateway, yaml, connect, revocations } = await scene(context)
+  const { call } = await connect()
+  const others = yaml('login:\n  users:\n    attacker: { password_hash: "${ATTACKER_HASH}" }\n')
+  await gateway.write(others.replace(/^ {2}a: .*$/m, `  b: { upstream: "${upstream.mcpUrl}", auth: none }`))
+  assert.is((await gateway.follower.reload()).kind, 'applied')
+  await gateway.logged('upstream tokens revoked')
+  assert.equal(revocations(), ['refresh_token', 'access_token'])
+  assert.is(await call(), 404)
+})
+
+test('what a refresh brings after the disconnect is taken back too', async (context) => {
+  let passedMs = 0
+  const { upstream, gateway, connect, trips } = await scene(context, { now: () => Date.now() + passedMs })
+  upstream.knobs.lifetimeSeconds = 600
+  const { revoke, call } = await connect()
+  const held = holdRefresh(upstream)
+  passedMs += 20 * MINUTE_MS
+  const late = call().catch(() => 'cut')
+  await upstream.recorder.arrival('POST /token', 2)
+  assert.is(await revoke(), 200, 'nobody waits for the upstream')
+  await gateway.logged('upstream tokens revoked')
+
+  held.release({ access_token: 'late', refresh_token: 'r-late', token_type: 'Bearer', expires_in: 600 })
+  await gateway.logged('upstream tokens revoked', 2)
+  assert.equal(
+    upstream.recorder
+      .to('/revoke')
+      .slice(2)
+      .map(({ form }) => form.get('token')),
+    ['r-late', 'late'],
+  )
+  assert.is.not(await late, 200)
+  assert.not.ok(upstream.recorder.to('/mcp').some(({ headers }) => headers.authorization === 'Bearer late'))
+  assert.is(await (await connect()).call(), 200)
+  assert.is(trips(), 2, 'and the next one signs in upstream anew')
+})
+
+/** The next request for tokens is answered when the test says so, and as it says. */
+function holdRefresh(upstream: Revoking) {
+  let isOver = false
+  let release: (answer: object) => void = () => {}
+  const answer = new Promise<object>((resolve) => {
+    release = resolve
+  })
+  intercept(upstream.server, (request, response) => {
+    if (request.url !== '/token' || isOver) return false
+    request.resume()
+    answer.then((body) => {
+      isOver = true
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    })
+    return true
+  })
+  return { release: (body: object) => release(body) }
+}
 
 for (const [name, spoil] of Object.entries<(upstream: Revoking) => void>({
   'an error': (upstream) => {

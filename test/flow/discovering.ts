@@ -1,9 +1,15 @@
 // A gateway before an upstream that has to be discovered, and somebody who signs in through both.
+import { request as httpRequest } from 'node:http'
 import type { Subject, UpstreamLink } from '../../src/slots.ts'
 import { Client, callTool, tokensOf } from '../security/client.ts'
 import { newBrowser } from '../security/world.ts'
 import type { Browser } from '../support/browser.ts'
-import { clientOf, type DiscoveryUpstream, startDiscoveryUpstream } from '../support/discovery-upstream.ts'
+import {
+  clientOf,
+  type DiscoveryUpstream,
+  SERVER,
+  startDiscoveryUpstream,
+} from '../support/discovery-upstream.ts'
 import { startGateway, type TestGateway, USER } from '../support/gateway.ts'
 import { signIn } from '../support/person.ts'
 import type { TestContext } from '../support/suite.ts'
@@ -78,3 +84,25 @@ export const clientsAt = ({ recorder }: DiscoveryUpstream, path: '/authorize' | 
 
 export const registrations = ({ recorder }: DiscoveryUpstream) =>
   recorder.to('POST /register').map(({ body }) => JSON.parse(body) as Record<string, unknown>)
+
+/** The server says so of itself, besides what it says anyway. */
+export function publish(upstream: DiscoveryUpstream, change: Record<string, unknown>): void {
+  upstream.knobs.documents[SERVER] = upstream.serverDocument(change)
+}
+
+/** A gateway that people know as https://gw.test, as behind a proxy. */
+export const publicly = (yaml: string) =>
+  yaml.replace('server: {', 'server: { public_url: "https://gw.test",')
+
+/** What the gateway publishes, as the proxy before it would fetch it. */
+export function published(gateway: TestGateway, path: string): Promise<{ status: number; body: string }> {
+  const { port } = gateway.app
+  return new Promise((resolve, reject) => {
+    httpRequest({ host: '127.0.0.1', port, path, headers: { host: 'gw.test' } }, async (response) => {
+      const body = (await response.toArray()).join('')
+      resolve({ status: response.statusCode ?? 0, body })
+    })
+      .on('error', reject)
+      .end()
+  })
+}

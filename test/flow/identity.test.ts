@@ -64,6 +64,26 @@ test('headers say who calls; a client’s own copies never pass, also where ther
   assert.is(theirs['x-toolsets'], 'all', 'what may pass still does')
 })
 
+test('a header that the upstream takes for one of ours does not pass beside it', async (context) => {
+  const { victim, attacker, told } = await start(
+    context,
+    '{ headers: { User_Agent: email, X_User: subject } }',
+  )
+  const spoofed = { 'user-agent': 'boss@example.com', 'x-user': 'users/boss' }
+  const names = ['user_agent', 'user-agent', 'x_user', 'x-user']
+  const mine = await told(victim, spoofed)
+  assert.equal(
+    names.map((name) => mine[name]),
+    ['victim@example.com', undefined, 'users/victim', undefined],
+  )
+  const theirs = await told(attacker, spoofed)
+  assert.equal(
+    names.map((name) => theirs[name]),
+    [undefined, undefined, 'users/attacker', undefined],
+    'also where there is no value',
+  )
+})
+
 test('an assertion is verified by the published keys alone, and is another one each time', async (context) => {
   const { upstream, gateway, victim, told } = await start(context, '{ assertion: { ttl: 30s } }')
   const keys = createRemoteJWKSet(new URL(`${gateway.url}/.well-known/jwks.json`))
@@ -72,7 +92,8 @@ test('an assertion is verified by the published keys alone, and is another one e
     const headers = await told(victim, { 'x-gateway-identity': 'forged' })
     const { payload, protectedHeader } = await jwtVerify(String(headers['x-gateway-identity']), keys, {
       issuer: gateway.url,
-      audience: new URL(upstream.url).origin,
+      audience: upstream.url,
+      typ: 'gateway-identity+jwt',
       algorithms: ['ES256'],
     })
     assert.is(payload.sub, 'users/victim')

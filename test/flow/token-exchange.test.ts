@@ -1,6 +1,6 @@
 // Auth type token_exchange, from outside: each caller's own token at the upstream, without a second sign-in.
 import * as assert from 'uvu/assert'
-import { callTool } from '../security/client.ts'
+import { basic, callTool, postForm } from '../security/client.ts'
 import { startGateway } from '../support/gateway.ts'
 import { SERVICE_ENV, serverOf, startServiceScene } from '../support/service-scene.ts'
 import { CLIENT, type ServiceUpstream, startServiceUpstream } from '../support/service-upstream.ts'
@@ -29,7 +29,7 @@ async function start(context: TestContext, more = '') {
 
 const exchanges = (upstream: ServiceUpstream) => upstream.requests('token-exchange')
 
-test('each person is themselves at the upstream, by a token that the gateway signs about them', async (context) => {
+test('spec-P10, sec-P18: each person is themselves at the upstream, by a token that the gateway signs about them', async (context) => {
   const { upstream, gateway, mcpUrl, victim, attacker } = await start(
     context,
     ', scope: orders, audience: "api://x"',
@@ -52,8 +52,28 @@ test('each person is themselves at the upstream, by a token that the gateway sig
   )
   assert.ok(exp - iat <= 60 && typeof jti === 'string')
   assert.match(JSON.stringify(header), '"alg":"ES256"')
+  assert.match(JSON.stringify(header), '"typ":"JWT"', 'an identity assertion has another')
   assert.is(upstream.subjects[1]?.payload.email, undefined, 'nobody’s email is not an empty one')
   assert.not.ok(upstream.recorder.saw(victim.access))
+})
+
+test('a machine client with a person’s name for its id is somebody else at the upstream', async (context) => {
+  const machine = '{ client_secret: "${CLIENT_SECRET}", grant_types: [client_credentials] }'
+  const top = `${WITH_EMAIL}clients: { static: { victim: ${machine} } }`
+  const { upstream, gateway, mcpUrl, victim } = await startServiceScene(context, auth, { top })
+  const form = { grant_type: 'client_credentials', resource: mcpUrl }
+  const { body } = await postForm(`${gateway.url}/token`, form, {
+    authorization: basic('victim', CLIENT.secret),
+  })
+  assert.is(await callTool(mcpUrl, String(body.access_token), 'whoami'), 'clients/victim')
+  assert.is(await callTool(mcpUrl, victim.access, 'whoami'), 'users/victim')
+  assert.equal(
+    upstream.subjects.map(({ payload: { sub, name } }) => [sub, name]),
+    [
+      ['clients/victim', undefined],
+      ['users/victim', 'victim'],
+    ],
+  )
 })
 
 test('50 calls at once of one person: one exchange', async (context) => {
@@ -123,7 +143,7 @@ test('another email is another token: claims are part of what was exchanged', as
   )
 })
 
-test('with an identity provider: an exchange there for an ID-JAG, which the server takes for its own token', async (context) => {
+test('spec-X4: with an identity provider: an exchange there for an ID-JAG, which the server takes for its own token', async (context) => {
   const scene = await startServiceScene(
     context,
     (upstream) =>
@@ -143,7 +163,7 @@ test('with an identity provider: an exchange there for an ID-JAG, which the serv
   assert.is(upstream.requests('jwt-bearer').length, 2)
 })
 
-test('an answer that is no ID-JAG is not handed on', async (context) => {
+test('spec-X4: an answer that is no ID-JAG is not handed on', async (context) => {
   const scene = await startServiceScene(
     context,
     (upstream) =>

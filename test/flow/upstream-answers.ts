@@ -71,7 +71,8 @@ export const REFRESH_ANSWERS: readonly Row[] = [
   { answer: 'no `expires_in`', reply: token({ expires_in: undefined }), ...FINE },
   { answer: '`expires_in` as a string', reply: token({ expires_in: '3600' }), ...FINE },
   { answer: 'a negative `expires_in`: not known', reply: token({ expires_in: -1 }), ...FINE },
-  { answer: 'no `token_type`, or one of its own', reply: token({ token_type: 'user' }), ...FINE },
+  { answer: 'no `token_type`', reply: token({ token_type: undefined }), ...FINE },
+  { answer: 'a `token_type` of its own', reply: token({ token_type: 'user' }), ...FINE },
   { answer: 'a narrower `scope`', reply: token({ scope: 'a' }), ...FINE },
   { answer: '400 `invalid_grant`', reply: json(400, { error: 'invalid_grant' }), ...ENDED },
   {

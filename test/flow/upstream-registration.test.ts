@@ -1,13 +1,12 @@
 // As whom the gateway appears at an upstream authorization server: a configured client, its own metadata document, or a
 // registration, which it renews when the server has forgotten it.
-import { request as httpRequest } from 'node:http'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import * as assert from 'uvu/assert'
 import { parseClientDocument } from '../../src/oauth/client-document.ts'
 import { Client, callTool } from '../security/client.ts'
 import { newBrowser } from '../security/world.ts'
-import { type DiscoveryUpstream, SERVER } from '../support/discovery-upstream.ts'
-import { type TestGateway, USER } from '../support/gateway.ts'
+import type { DiscoveryUpstream } from '../support/discovery-upstream.ts'
+import { USER } from '../support/gateway.ts'
 import { signIn } from '../support/person.ts'
 import { suite } from '../support/suite.ts'
 import { document } from '../support/yaml.ts'
@@ -17,6 +16,9 @@ import {
   connect,
   discoverable,
   gatewayFor,
+  publicly,
+  publish,
+  published,
   registrations,
   route,
   succeeds,
@@ -29,26 +31,6 @@ const DOCUMENTS = { client_id_metadata_document_supported: true }
 
 const serverRoute = (upstream: DiscoveryUpstream, server: string) =>
   route(upstream, `{ type: authorization_code, authorization_server: { ${server} } }`)
-
-function publish(upstream: DiscoveryUpstream, change: Record<string, unknown>): void {
-  upstream.knobs.documents[SERVER] = upstream.serverDocument(change)
-}
-
-/** A gateway that people know as https://gw.test, as behind a proxy. */
-const publicly = (yaml: string) => yaml.replace('server: {', 'server: { public_url: "https://gw.test",')
-
-/** What the gateway publishes, as the proxy before it would fetch it. */
-function published(gateway: TestGateway, path: string): Promise<{ status: number; body: string }> {
-  const { port } = gateway.app
-  return new Promise((resolve, reject) => {
-    httpRequest({ host: '127.0.0.1', port, path, headers: { host: 'gw.test' } }, async (response) => {
-      const body = (await response.toArray()).join('')
-      resolve({ status: response.statusCode ?? 0, body })
-    })
-      .on('error', reject)
-      .end()
-  })
-}
 
 test('spec-U5: a server that takes metadata documents gets the gateway’s own, and assertions signed with its key', async (context) => {
   const upstream = await discoverable(context)

@@ -30,6 +30,7 @@ interface Options {
   place?: { in: 'header' | 'query'; name: string; prefix?: string }
   auth?: string
   login?: string
+  now?: () => number
 }
 
 async function start({ after }: TestContext, options: Options = {}) {
@@ -45,7 +46,11 @@ routes:
     upstream: ${upstream.mcpUrl}
     auth: { type: user_api_key, in: ${place.in}, name: ${place.name}${(options.auth ?? '').replaceAll('UPSTREAM', upstream.origin)} }
 `
-  const gateway = await startGateway({ yaml, env: PASSWORD_HASHES })
+  const gateway = await startGateway({
+    yaml,
+    env: PASSWORD_HASHES,
+    ...(options.now && { now: options.now }),
+  })
   after(() => gateway.close())
   const client = await Client.register(gateway.url)
   const mcpUrl = `${gateway.url}/keyed`
@@ -136,6 +141,9 @@ test('what cannot be a key is not sent anywhere', async (context) => {
     assert.is(page.status, 403, JSON.stringify(key.slice(0, 20)))
     assert.is(scene.upstream.recorder.count(), before)
   }
+  const before = scene.upstream.recorder.count()
+  assertErrorPage(await paste(browser, page, 'k'.repeat(4097)))
+  assert.is(scene.upstream.recorder.count(), before)
   assert.ok((await paste(browser, page, 'key-of-victim')).sentTo?.searchParams.has('code'))
 })
 
@@ -148,6 +156,70 @@ test('an upstream that cannot say keeps nobody’s key, and the same page works 
   assert.is(later.status, 503)
   scene.upstream.knobs.status = undefined
   assert.ok((await paste(browser, later, 'key-of-victim')).sentTo?.searchParams.has('code'))
+})
+
+test('five keys on one page and no more: the sign-in is over, and the right one is not even tried', async (context) => {
+  const scene = await start(context)
+  const browser = newBrowser()
+  const { page } = await openKeyPage(scene, browser)
+  for (const key of ['a', 'b', 'c', 'd']) assert.is((await paste(browser, page, key)).status, 403)
+  const { sentTo } = await paste(browser, page, 'e')
+  assert.is(sentTo?.searchParams.get('error'), 'access_denied')
+  assert.is(sentTo?.searchParams.has('code'), false)
+  const tried = scene.upstream.recorder.count()
+  assertErrorPage(await paste(browser, page, 'key-of-attacker'), [400, 403, 409])
+  assert.is(scene.upstream.recorder.count(), tried)
+  await signIn(scene, victim)
+})
+
+test('keys that are pasted at once are counted one by one', async (context) => {
+  const scene = await start(context)
+  const browser = newBrowser()
+  const { page } = await openKeyPage(scene, browser)
+  await Promise.all(Array.from({ length: 30 }, (_, index) => paste(browser, page, `guess-${index}`)))
+  const guesses = scene.upstream.recorder.requests.map(({ headers }) => headers['x-api-key'])
+  assert.ok(new Set(guesses).size <= 5, `${guesses}`)
+  await signIn(scene, attacker)
+})
+
+test('twenty keys an hour by one person, over all pages; others and the next hour are free', async (context) => {
+  let nowMs = Date.now()
+  const scene = await start(context, { now: () => nowMs })
+  for (let pages = 0; pages < 4; pages++) {
+    const browser = newBrowser()
+    const { page } = await openKeyPage(scene, browser)
+    for (let keys = 0; keys < 5; keys++) await paste(browser, page, `guess-${pages}-${keys}`)
+  }
+  const tried = scene.upstream.recorder.count()
+  const browser = newBrowser()
+  const { page } = await openKeyPage(scene, browser)
+  const refused = await paste(browser, page, 'key-of-attacker')
+  assert.is(refused.status, 429)
+  assert.is(refused.headers['retry-after'], '180')
+  assert.match(refused.text, 'Too many keys')
+  assert.is(scene.upstream.recorder.count(), tried)
+
+  await signIn(scene, attacker)
+  nowMs += 4 * 60_000
+  assert.ok((await paste(browser, refused, 'key-of-victim')).sentTo?.searchParams.has('code'))
+})
+
+test('a page that promised where keys go is kept to it: an edit of the check ends it', async (context) => {
+  const scene = await start(context)
+  const other = await startKeyedUpstream({ in: 'header', name: 'X-API-Key' })
+  context.after(() => other.close())
+  const browser = newBrowser()
+  const { page } = await openKeyPage(scene, browser)
+  const { text } = scene.gateway.app.running()
+  await scene.gateway.app.reload(
+    text.replace('name: X-API-Key', `name: X-API-Key, check: "${other.origin}/me"`),
+  )
+  assertErrorPage(await paste(browser, page, 'key-of-victim'), [400])
+  assert.equal([scene.upstream.recorder.count(), other.recorder.count()], [0, 0])
+
+  const next = await openKeyPage(scene, newBrowser(), attacker)
+  const hosts = [scene.upstream.mcpUrl, other.origin].map((url) => new URL(url).host)
+  assert.match(next.page.text, `Sent to ${hosts.join(', ')}, and nowhere else`)
 })
 
 test('Cancel ends the sign-in as the client’s own refusal', async (context) => {

@@ -22,7 +22,7 @@ import {
 
 const test = suite('grants/client-credentials')
 
-test('a machine gets an access token for one route and calls a tool with it; there is no refresh token', async (context) => {
+test('spec-X1: a machine gets an access token for one route and calls a tool with it; there is no refresh token', async (context) => {
   const world = await startMachineWorld(context)
   const answer = await machineToken(world, { resource: `${world.url}/open` })
   assert.is(answer.status, 200, answer.text)
@@ -36,7 +36,7 @@ test('a machine gets an access token for one route and calls a tool with it; the
   assert.not.ok(world.open.recorder.saw(String(answer.body.access_token)), 'it stays here')
 })
 
-test('the secret may come in the body, and keys may stand for it: private_key_jwt with keys from the file', async (context) => {
+test('spec-X1: the secret may come in the body, and keys may stand for it: private_key_jwt with keys from the file', async (context) => {
   const world = await startMachineWorld(context)
   const form = { grant_type: 'client_credentials', resource: `${world.url}/keyed` }
   const post = await postForm(`${world.url}/token`, { ...form, client_id: 'batch', client_secret: SECRET })
@@ -74,7 +74,32 @@ test('the keys of a static client may lie inside, where the configuration says',
   assert.match(await sumOnRoute(world, 'open', String(answer.body.access_token)), '5')
 })
 
-test('the route is the resource, else the scope, else the only one', async (context) => {
+test('a key set that the file names may have certificates beside its keys, up to 64 KiB', async (context) => {
+  const host = await startClientHost()
+  context.after(() => host.close())
+  const world = await startMachineWorld(context, {
+    clients: `\n    signer: { grant_types: [client_credentials], jwks_uri: "${host.origin}/jwks.json" }\n`,
+  })
+  const publish = (bytes: number) => {
+    const key = { ...world.key.public, x5c: ['A'.repeat(bytes)] }
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+    host.paths.set('/jwks.json', { status: 200, headers, body: JSON.stringify({ keys: [key] }) })
+  }
+  const ask = async () =>
+    postForm(`${world.url}/token`, {
+      grant_type: 'client_credentials',
+      resource: `${world.url}/open`,
+      client_assertion_type: ASSERTION_TYPE,
+      client_assertion: await clientAssertion(world),
+    })
+  publish(64 * 1024)
+  const refused = await ask()
+  assert.equal([refused.status, refused.body.error], [503, 'temporarily_unavailable'])
+  publish(60 * 1024)
+  assert.is((await ask()).status, 200)
+})
+
+test('spec-X1: the route is the resource, else the scope, else the only one', async (context) => {
   const world = await startMachineWorld(context)
   const scopeOf = async (form: Record<string, string>) => (await machineToken(world, form)).body.scope
   assert.is(await scopeOf({ resource: `${world.url}/second` }), 'mcp:second')
@@ -89,7 +114,7 @@ test('the route is the resource, else the scope, else the only one', async (cont
   assert.is((await machineToken(lonely, {})).body.scope, 'mcp:open')
 })
 
-test('every request that must not give a token gives none, and the upstreams hear nothing', async (context) => {
+test('spec-X1: every request that must not give a token gives none, and the upstreams hear nothing', async (context) => {
   const world = await startMachineWorld(context)
   const { url } = world
   const grant_type = 'client_credentials'
@@ -203,7 +228,7 @@ test('a client for machines alone can send nobody to /authorize', async (context
   assert.match(await sumOnRoute(world, 'open', await tokenFor(world, 'open', 'both')), '5')
 })
 
-test('the metadata promises the grant while some client may use it, with the methods and algorithms (SEP-1046)', async (context) => {
+test('spec-X1: the metadata promises the grant while some client may use it, with the methods and algorithms (SEP-1046)', async (context) => {
   const world = await startMachineWorld(context)
   const metadata = async () => (await send(`${world.url}/.well-known/oauth-authorization-server`)).body
   const before = await metadata()
@@ -240,7 +265,7 @@ test('who is edited out is shut out at the next request, and coming back inherit
   assert.match(await sumOnRoute(world, 'open', await tokenFor(world, 'open')), '5')
 })
 
-test('a machine that loses access is refused at issuance and on every request', async (context) => {
+test('spec-X1, sec-T10: a machine that loses access is refused at issuance and on every request', async (context) => {
   const world = await startMachineWorld(context)
   const resource = `${world.url}/open`
   const batch = await tokenFor(world, 'open')

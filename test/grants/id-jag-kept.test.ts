@@ -53,7 +53,7 @@ trusted_issuers: { idp: { issuer: "${idp.issuer}", id_jag: true } }
   return { url, idp, github, folder, start, assertion, bring }
 }
 
-test('a used assertion stays used over a restart, and its token lives on', async (context) => {
+test('spec-X2: a used assertion stays used over a restart, and its token lives on', async (context) => {
   const { url, start, assertion, bring } = await startScene(context)
   const jwt = await assertion('open')
   const first = await start()

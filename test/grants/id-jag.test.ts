@@ -84,7 +84,7 @@ async function tokenFrom(world: World, claims: Record<string, unknown> = {}): Pr
   return String(answer.body.access_token)
 }
 
-test('an assertion gives one access token for its person on its server; there is no refresh token', async (context) => {
+test('spec-X2: an assertion gives one access token for its person on its server; there is no refresh token', async (context) => {
   const world = await startWorld(context)
   const answer = await present(world, await world.assertion())
   assert.is(answer.status, 200, answer.text)
@@ -106,7 +106,7 @@ test('an assertion gives one access token for its person on its server; there is
   assert.is(await statusOnRoute(world, 'open', token), 401)
 })
 
-test('the metadata promises the grant and the profile while an issuer is trusted with it (EMA §6)', async (context) => {
+test('spec-X2: the metadata promises the grant and the profile while an issuer is trusted with it (EMA §6)', async (context) => {
   const world = await startWorld(context)
   const metadata = async () => (await send(`${world.url}/.well-known/oauth-authorization-server`)).body
   const before = await metadata()
@@ -121,7 +121,7 @@ test('the metadata promises the grant and the profile while an issuer is trusted
   assert.is(await statusOnRoute(world, 'open', token), 401, 'nobody vouches for the person any more')
 })
 
-test('whatever does not bind an assertion to this request is refused, and the upstreams hear nothing', async (context) => {
+test('spec-X2: whatever does not bind an assertion to this request is refused, and the upstreams hear nothing', async (context) => {
   const world = await startWorld(context)
   const { url, idp, claims } = world
   const stranger = await startIdentityProvider()
@@ -204,7 +204,7 @@ test('whatever does not bind an assertion to this request is refused, and the up
   assert.match(await sumOnRoute(world, 'open', await tokenFrom(world)), '5')
 })
 
-test('only a client that proves itself, and that the configuration or its own document lets, may bring one', async (context) => {
+test('spec-X2: only a client that proves itself, and that the configuration or its own document lets, may bring one', async (context) => {
   const host = await startClientHost()
   context.after(() => host.close())
   const world = await startWorld(context, {
@@ -272,7 +272,7 @@ test('only a client that proves itself, and that the configuration or its own do
   assert.match(await sumOnRoute(second, 'open', String(taken.body.access_token)), '5')
 })
 
-test('an assertion is taken once: not again, not by twenty at once; a failed attempt leaves it', async (context) => {
+test('spec-X2: an assertion is taken once: not again, not by twenty at once; a failed attempt leaves it', async (context) => {
   const world = await startWorld(context)
   const assertion = await world.assertion()
   assertRefused(await present(world, assertion, { resource: `${world.url}/second` }), 'invalid_grant')
@@ -300,7 +300,7 @@ test('an assertion is taken once: not again, not by twenty at once; a failed att
   )
 })
 
-test('scopes: the assertion, the request and the route must all agree to what is beyond the route itself', async (context) => {
+test('spec-X2: scopes: the assertion, the request and the route must all agree to what is beyond the route itself', async (context) => {
   const world = await startWorld(context, {
     open: '    scopes: { required: [read], optional: [write, admin] }',
   })
@@ -379,6 +379,9 @@ test('a person whose identity provider leaves the configuration is shut out at t
     200,
     'people of the other go on',
   )
+  await world.edit({ more: trusting(world.idp.issuer, second.issuer) })
+  assert.is(await statusOnRoute(world, 'open', token), 401, 'what they had does not come back with it')
+  assert.is(await statusOnRoute(world, 'open', await tokenFrom(world)), 200)
 })
 
 test('while the identity provider is down nobody is told that the assertion was bad', async (context) => {
@@ -389,6 +392,20 @@ test('while the identity provider is down nobody is told that the assertion was 
   assert.equal([answer.status, answer.body.error], [503, 'temporarily_unavailable'])
   assert.ok(answer.headers.get('retry-after'))
   assert.is(upstreamRequests(world), 0)
+})
+
+test('expires_in is honest, whatever is left of the assertion, and the token ends with it', async (context) => {
+  let passed = 0
+  const world = await startWorld(context, {}, () => Date.now() + passed)
+  const answer = await present(world, await world.assertion())
+  const token = String(answer.body.access_token)
+  const seconds = Number(answer.body.expires_in)
+  assert.ok(seconds > 3_590 && seconds <= 3_600, `${seconds}`)
+  passed = (seconds - 10) * 1_000
+  assert.is(await statusOnRoute(world, 'open', token), 200)
+  passed = (seconds + 1) * 1_000
+  assert.is(await statusOnRoute(world, 'open', token), 401)
+  assert.is(await statusOnRoute(world, 'open', await tokenFrom(world)), 200)
 })
 
 test.run()

@@ -146,7 +146,7 @@ test("sec-T9: the issuer's token is worth nothing on a route of the gateway's ow
   await stillWorks(world)
 })
 
-test('the token, and whatever is in it, stays here: the upstream sees neither', async () => {
+test('spec-X5, spec-P1: the token, and whatever is in it, stays here: the upstream sees neither', async () => {
   const world = shared()
   const token = await world.token({ email: 'dora@example.com', email_verified: true })
   assert.is(await world.status(token), 200)
@@ -166,7 +166,7 @@ const GOOD: Readonly<Record<string, Forge>> = {
   'no jti, no client_id, no iat': claiming({ jti: undefined, client_id: undefined, iat: undefined }),
 }
 for (const [name, make] of Object.entries(GOOD)) {
-  test(`accepted: ${name}`, async () => assert.is(await shared().status(await make(shared())), 200))
+  test(`spec-X5: accepted: ${name}`, async () => assert.is(await shared().status(await make(shared())), 200))
 }
 
 test('legacy_typ: JWT or no typ is taken then, an ID token still not', async (context) => {
@@ -183,7 +183,7 @@ test('legacy_typ: JWT or no typ is taken then, an ID token still not', async (co
   await stillWorks(legacy)
 })
 
-test('only the algorithms of the list are taken', async (context) => {
+test('spec-X5: only the algorithms of the list are taken', async (context) => {
   const rsa = await startIssuerWorld(context, { issuer: ', algorithms: [PS256]' }, { alg: 'RS256' })
   await assertRefused(rsa, await rsa.token())
   await rsa.edit({ issuer: ', algorithms: [RS256]' })

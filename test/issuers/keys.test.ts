@@ -60,7 +60,7 @@ test('bearers of nonsense make us ask nobody', async (context) => {
   await stillWorks(world)
 })
 
-test('a rotated key is fetched when the first token names it, and the one that is gone is good no more', async (context) => {
+test('spec-X5: a rotated key is fetched when the first token names it, and the one that is gone is good no more', async (context) => {
   const world = await startIssuerWorld(context)
   await stillWorks(world)
   const next = await newSigningKey('key-2')

@@ -1,5 +1,6 @@
 // A route whose tokens another issuer makes: what it says of itself, who is let in by what the token says, and what an
 // edit of the file does to those who are in.
+import { readFile } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
 import { type HeldUpstream, startHeldUpstream } from '../durable/held-upstream.ts'
 import { type ClientStream, openStream } from '../durable/open-stream.ts'
@@ -51,7 +52,7 @@ test('spec-R4: a token without the scopes is answered with 403 and all of them',
     assert.is(await world.status(await world.token(claims)), 200, JSON.stringify(claims))
 })
 
-test('the gateway issues no token for it: /authorize and /token say invalid_target, the picker offers the others', async (context) => {
+test('spec-X5: the gateway issues no token for it: /authorize and /token say invalid_target, the picker offers the others', async (context) => {
   const world = await startIssuerWorld(context, {
     more: `${TWO_USERS}clients: { static: { batch: { client_secret: "\${VICTIM_HASH}", grant_types: [client_credentials] } } }\n`,
   })
@@ -104,6 +105,25 @@ const ACCESS: readonly (readonly [access: string, admitted: object, refused: rea
     { email: 'dora@example.com', email_verified: true },
     [{ email: 'dora@example.com', email_verified: true, groups: ['left'] }],
   ],
+  [
+    '{ groups: [staff], deny: { groups: [left] } }',
+    { groups: ['staff'] },
+    [
+      { groups: ['staff'], hasgroups: true },
+      { groups: ['staff'], _claim_names: { groups: 'src1' } },
+      { groups: ['staff', 'left'] },
+    ],
+  ],
+  [
+    '{ deny: { email_domains: [evil.test] } }',
+    { email: 'dora@example.com', hasgroups: true },
+    [{ email: 'dora@evil.test' }, { email: 'dora@Evil.test', email_verified: true }],
+  ],
+  [
+    '{ deny: { clients: [agent, oldsuite] } }',
+    { client_id: 'suite' },
+    [{}, { client_id: 'suite', azp: 'oldsuite' }, { client_id: undefined, appid: 'agent', sub: 'agent' }],
+  ],
 ]
 
 for (const [access, admitted, refused] of ACCESS) {
@@ -153,14 +173,18 @@ interface Watched {
 }
 
 /** A stream with an issuer's token, on an upstream that holds it open. */
-async function watched(context: TestContext, lifetimeSeconds = 300): Promise<Watched> {
+async function watched(
+  context: TestContext,
+  lifetimeSeconds = 300,
+  aud: string | string[] = 'held',
+): Promise<Watched> {
   const held = await startHeldUpstream()
   context.after(() => held.close())
   const world = await startIssuerWorld(context)
   const route = (more = '') => ({ route: `  held:\n    upstream: ${held.url}\n    auth: none\n${more}` })
   await world.edit(route('    token_issuer: { name: idp, audience: held }\n'))
   const exp = Math.floor(Date.now() / 1000) + lifetimeSeconds
-  const token = await world.idp.token('held', { exp, groups: ['staff'] })
+  const token = await world.idp.token('held', { aud, exp, groups: ['staff'], scope: 'mcp.read' })
   const stream = await openStream(`${world.url}/held`, token)
   context.after(() => stream.close())
   return { world, held, stream, route }
@@ -186,6 +210,34 @@ test('a stream ends when its route takes no tokens of that issuer any more', asy
   const all = await watched(context)
   await all.world.edit(all.route())
   await all.stream.ended
+})
+
+const REFUSING: Record<string, { kept: string; ends: string }> = {
+  'it is for another audience by now': {
+    kept: '    token_issuer: { name: idp, audience: held }\n    title: Looked at\n',
+    ends: '    token_issuer: { name: idp, audience: elsewhere }\n',
+  },
+  'its route demands a scope that it lacks': {
+    kept: '    token_issuer: { name: idp, audience: held, scopes: [mcp.read] }\n',
+    ends: '    token_issuer: { name: idp, audience: held, scopes: [mcp.read, mcp.write] }\n',
+  },
+}
+
+for (const [why, { kept, ends }] of Object.entries(REFUSING))
+  test(`a stream ends when its token is refused anew: ${why}`, async (context) => {
+    const all = await watched(context)
+    await all.world.edit(all.route(kept))
+    await goesOn(all)
+    await all.world.edit(all.route(ends))
+    await all.stream.ended
+  })
+
+test('a token for several audiences keeps its stream while one of them is its route’s', async (context) => {
+  const all = await watched(context, 300, ['other', 'held'])
+  await all.world.edit(all.route(`${TAKEN}    title: Looked at\n`))
+  await goesOn(all)
+  await all.world.edit(all.route('    token_issuer: { name: idp, audience: other }\n'))
+  await goesOn(all)
 })
 
 test('a stream ends when its route leaves', async (context) => {
@@ -224,6 +276,29 @@ test('a route that becomes another issuer’s: tokens of the gateway are refused
   await world.edit({ route: own })
   assert.is((await client.refresh(tokens.refresh)).status, 200, 'back again, they are good again')
   await stillWorks(world)
+})
+
+test('the gateway itself is no trusted issuer, also where nothing but its port says its address', async (context) => {
+  const world = await startIssuerWorld(context)
+  const { file, follower } = world.gateway
+  const yaml = await readFile(file, 'utf8')
+  for (const self of [
+    `{ issuer: "${world.url}", id_jag: true }`,
+    `{ issuer: "https://idp.example", jwks_uri: "${world.url}/.well-known/jwks.json", id_jag: true }`,
+  ]) {
+    await world.gateway.write(yaml.replace('trusted_issuers:', `trusted_issuers:\n  self: ${self}`))
+    const outcome = await follower.reload()
+    assert.is(outcome.kind, 'refused', self)
+    assert.match(outcome.kind === 'refused' ? String(outcome.error) : '', 'is this gateway itself')
+    await stillWorks(world)
+  }
+  await world.gateway.write(
+    yaml.replace(
+      'trusted_issuers:',
+      'trusted_issuers:\n  other: { issuer: "https://idp.example", id_jag: true }',
+    ),
+  )
+  assert.is((await follower.reload()).kind, 'applied')
 })
 
 test.run()

@@ -61,6 +61,8 @@ test('a person is known by the issuer and their sub, and by what else the token 
     email: 'dora@example.com',
     // Nothing that is true of this one token alone.
     claims: { iss: ISSUER.issuer, aud: 'us', sub: 'dora', ...told, client_id: 'agent', scope: 'b a b' },
+    clientIds: ['agent'],
+    doubts: { emails: [], areGroupsUntold: false, untoldClaims: [] },
   })
   assert.equal([token.clientId, token.scopes, token.jti], ['agent', ['b', 'a'], 'j-1'])
   assert.is(token.expiresAtMs, (NOW + 60) * 1000)
@@ -73,6 +75,43 @@ test('a client that is its own subject is no person', async () => {
     assert.equal([profile.kind, clientId], ['client', 'agent'], member)
   }
   assert.equal((await verify({ client_id: 7 })).clientId, undefined)
+  const own: Claims[] = [
+    { azp: 'agent', sub: 'agent@clients' },
+    { azp: 'agent', sub: 'x', gty: 'client-credentials' },
+    { appid: 'agent', sub: 'x', idtyp: 'app' },
+    { client_id: 'suite', azp: 'agent', sub: 'agent' },
+  ]
+  for (const claims of own) assert.is((await verify(claims)).profile.kind, 'client', JSON.stringify(claims))
+  const others: Claims[] = [
+    { azp: 'agent', sub: 'other@clients' },
+    { azp: 'agent', sub: 'x', gty: 'password' },
+    { appid: 'agent', sub: 'x', idtyp: 'user' },
+    { sub: '@clients' },
+  ]
+  for (const claims of others)
+    assert.is((await verify(claims)).profile.kind, 'person', JSON.stringify(claims))
+})
+
+test('all clients that a token names are known, the one that it was made for first', async () => {
+  const { profile } = await verify({ appid: 'd', azp: 'b', cid: 'c', client_id: 'a' })
+  assert.equal(profile.clientIds, ['a', 'b', 'c', 'd'])
+})
+
+test('what a token leaves open is known as that', async () => {
+  const doubts = async (claims: Claims) => (await verify(claims)).profile.doubts
+  assert.equal((await doubts({ email: 'a@b.example' }))?.emails, ['a@b.example'])
+  assert.equal((await doubts({ email: 'a@b.example', email_verified: 'true' }))?.emails, ['a@b.example'])
+  assert.equal((await doubts({ email: 'a@b.example', email_verified: true }))?.emails, [])
+  for (const claims of [{ _claim_names: { groups: 'src1' } }, { hasgroups: true }, { hasgroups: 'true' }])
+    assert.is((await doubts(claims))?.areGroupsUntold, true, JSON.stringify(claims))
+  for (const claims of [
+    {},
+    { hasgroups: false },
+    { _claim_names: { roles: 'src1' } },
+    { _claim_names: null },
+  ])
+    assert.is((await doubts(claims))?.areGroupsUntold, false, JSON.stringify(claims))
+  assert.equal((await doubts({ _claim_names: { roles: 'src1' } }))?.untoldClaims, ['roles'])
 })
 
 test('an address that the issuer did not verify, or that is none, is none', async () => {

@@ -20,6 +20,7 @@ const view: ConsentView = {
   route: { title: 'GitHub', resource: 'https://gw.example/github' },
   upstream: { host: 'api.github.example', asksForAccount: true, scopes: ['repo', 'read:user'] },
   transaction: 'transaction-id',
+  scopesDigest: 'digest-of-the-list',
   csrf: 'csrf-token',
   user: { kind: 'password' },
 }
@@ -59,13 +60,18 @@ test('a page asks for name and password only from whom it does not know', () => 
   assert.equal(anonymous.form().buttons, ['Allow', 'Deny'])
 })
 
-test('each button sends its decision, with transaction and token', () => {
+test('each button sends its decision, with transaction, list and token', () => {
   const fields = Object.fromEntries(
     consent({ user: { kind: 'anonymous' } })
       .form()
       .fill({}, 'Deny').fields,
   )
-  assert.equal(fields, { transaction: 'transaction-id', csrf: 'csrf-token', decision: 'deny' })
+  assert.equal(fields, {
+    transaction: 'transaction-id',
+    scopes: 'digest-of-the-list',
+    csrf: 'csrf-token',
+    decision: 'deny',
+  })
 })
 
 test('Deny works with empty fields, signing in does not', () => {

@@ -104,4 +104,45 @@ test('machine clients have a list of their own, and no name is taken for another
   assert.is(mayUse({ deny: { users: ['reports'], groups: [] } }, machine), true, 'no user is meant')
 })
 
+const NOBODY = { users: [], groups: [] }
+const told: Profile = {
+  kind: 'person',
+  name: 'oidc/https://idp.example#dora',
+  groups: ['staff'],
+  claims: { client_id: 'agent' },
+  clientIds: ['agent', 'suite'],
+  doubts: { emails: ['Dora@Example.com'], areGroupsUntold: true, untoldClaims: ['department'] },
+}
+
+const suspicions: [name: string, lists: NonNullable<Exclude<AccessConfig, 'anyone'>>][] = [
+  ['groups, some of which were not told', { groups: ['contractors'] }],
+  ['an address that nobody verified', { email_domains: ['example.com'] }],
+  ['a claim that was not told', { claims: { department: 'sales' } }],
+  ['the client that a person came with', { clients: ['agent'] }],
+  ['another client that the token names', { clients: ['suite'] }],
+]
+
+for (const [name, lists] of suspicions)
+  test(`what is open counts against people, never for them: ${name}`, () => {
+    assert.is(mayUse(lists, told), false, 'admits nobody')
+    assert.is(mayUse({ deny: { ...NOBODY, ...lists } }, told), false)
+    assert.is(mayUse({ groups: ['staff'], deny: { ...NOBODY, ...lists } }, told), false, 'deny wins')
+    const { doubts: _doubts, clientIds: _clientIds, ...proven } = told
+    assert.is(mayUse({ deny: { ...NOBODY, ...lists } }, proven), true, 'without doubts nothing is denied')
+  })
+
+test('what is open is no matter where deny does not ask for it', () => {
+  assert.is(mayUse({ groups: ['staff'] }, told), true)
+  assert.is(mayUse({ deny: NOBODY }, told), true)
+  const others = { email_domains: ['b.example'], claims: { tier: 1 }, clients: ['other'] }
+  assert.is(mayUse({ deny: { ...NOBODY, ...others } }, told), true)
+})
+
+test("an issuer's client goes by its subject, and nobody gets in by the client_id that a token names", () => {
+  const own: Profile = { ...told, kind: 'client' }
+  assert.is(mayUse({ clients: [own.name] }, own), true)
+  assert.is(mayUse({ clients: ['agent', 'suite'] }, own), false)
+  assert.is(mayUse({ deny: { ...NOBODY, clients: ['suite'] } }, own), false)
+})
+
 test.run()

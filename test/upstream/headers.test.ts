@@ -307,4 +307,21 @@ test('what only the gateway says is withheld from clients, in any spelling, even
   ])
 })
 
+test('a name that CGI, WSGI or PHP take for one of ours stays behind like ours', () => {
+  const raw = ['X-User', 'boss', 'X.User', 'boss', 'User-Agent', 'boss', 'X-Team', 'ops']
+  const policy = { forward: ['X-User', 'X.User', 'X-Team'], withheld: new Set(['x-user']) }
+  const passed = ['x-team', 'ops', 'accept-encoding', 'identity']
+  assert.equal(requestHeaders(raw, policy, { headers: {} }, { user_agent: 'ours' }), [
+    ...passed,
+    ...['user_agent', 'ours'],
+  ])
+  const key = { headers: { X_User: 'a-key' } }
+  const unasked = { forward: ['X-User', 'X.User', 'X-Team'] }
+  assert.equal(requestHeaders(raw, unasked, key, { user_agent: 'ours' }), [
+    ...passed,
+    ...['user_agent', 'ours'],
+    ...['x_user', 'a-key'],
+  ])
+})
+
 test.run()
