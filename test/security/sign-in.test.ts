@@ -247,10 +247,9 @@ test("sec-L11, spec-H3: on https the cookies are the host's alone, and their bar
   const bare = (name: string) => name.replace('__Host-', '')
   const fields = (html: string) =>
     Object.fromEntries(
-      [...html.matchAll(/name="(transaction|scopes|csrf)" value="([^"]+)"/g)].map(([, name = '', value = '']) => [
-        name,
-        value,
-      ]),
+      [...html.matchAll(/name="(transaction|scopes|csrf)" value="([^"]+)"/g)].map(
+        ([, name = '', value = '']) => [name, value],
+      ),
     )
 
   const page = await send(url)
