@@ -20,10 +20,10 @@ function generator(start: number): () => number {
   }
 }
 
-/** Each step once after its answer; the others while a step is under way, more of them early: most answers are quick. */
+/** Each step once after its answer, the last ones first: they have most to lose; the others while a step is under way, more of them early: most answers are quick. */
 function schedule(random: () => number, kills: number): Point[] {
   const points = Array.from({ length: kills }, (_, at): Point => {
-    const step = STEPS[at % STEPS.length] ?? 'register'
+    const step = STEPS.at(-1 - (at % STEPS.length)) ?? 'register'
     return { step, after: at < STEPS.length ? 'answer' : random() ** 2 }
   })
   return points

@@ -1,10 +1,10 @@
 // The short form of bench/reload.mjs: 100 reloads in a row under load.
 import { existsSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { suite } from '../support/suite.ts'
-import { reloadUnderLoad } from './under-load.ts'
+import { reloadUnderLoad } from '../../reload/under-load.ts'
+import { suite } from '../../support/suite.ts'
 
-const test = suite('reload/load')
+const test = suite('long/reload/load')
 
 test.skipUnless(existsSync('/proc/self/status'), 'memory is read from /proc')(
   '100 reloads in a row, each with other pools: no request fails, and nothing is left open',

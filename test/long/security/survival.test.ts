@@ -2,16 +2,16 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { freePort, onPort, serve } from '../durable/process.ts'
-import { temporaryFolder } from '../store/temporary.ts'
-import { USER } from '../support/gateway.ts'
-import { startMcpServer } from '../support/mcp-server.ts'
-import { suite } from '../support/suite.ts'
-import { document, openRoute } from '../support/yaml.ts'
-import { Client, callTool } from './client.ts'
-import { newBrowser, obtainTokens, openConsent } from './world.ts'
+import { freePort, onPort, serve } from '../../durable/process.ts'
+import { Client, callTool } from '../../security/client.ts'
+import { newBrowser, obtainTokens, openConsent } from '../../security/world.ts'
+import { temporaryFolder } from '../../store/temporary.ts'
+import { USER } from '../../support/gateway.ts'
+import { startMcpServer } from '../../support/mcp-server.ts'
+import { suite } from '../../support/suite.ts'
+import { document, openRoute } from '../../support/yaml.ts'
 
-const test = suite('security/survival')
+const test = suite('long/security/survival')
 
 test(
   'sec-R3, spec-C13: after a kill, a restored backup and a lost store every client is known, and signs in',

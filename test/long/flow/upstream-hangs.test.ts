@@ -4,15 +4,15 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import * as assert from 'uvu/assert'
-import { Client, callMcp } from '../security/client.ts'
-import { newBrowser, obtainCode, obtainTokens } from '../security/world.ts'
-import { startGateway, USER } from '../support/gateway.ts'
-import { type Oidc, startOidc } from '../support/oidc.ts'
-import { signIn } from '../support/person.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { document, oidcRoute } from '../support/yaml.ts'
+import { Client, callMcp } from '../../security/client.ts'
+import { newBrowser, obtainCode, obtainTokens } from '../../security/world.ts'
+import { startGateway, USER } from '../../support/gateway.ts'
+import { type Oidc, startOidc } from '../../support/oidc.ts'
+import { signIn } from '../../support/person.ts'
+import { suite, type TestContext } from '../../support/suite.ts'
+import { document, oidcRoute } from '../../support/yaml.ts'
 
-const test = suite('flow/upstream-hangs')
+const test = suite('long/flow/upstream-hangs')
 
 /** A connection and a handshake may take 5 s each; the rest is room for a slow machine. */
 const ENDS_WITHIN_MS = 9_000

@@ -1,8 +1,6 @@
 // Many flows at once: in every order of steps, in many tabs of one browser, and far more than anyone finishes.
 import * as assert from 'uvu/assert'
-import { suite } from '../support/suite.ts'
-import { document, githubRoute } from '../support/yaml.ts'
-import { Client, callMcp, send, type Trip, tokensOf } from './client.ts'
+import { Client, callMcp, send, type Trip, tokensOf } from '../../security/client.ts'
 import {
   allow,
   assertErrorPage,
@@ -15,9 +13,11 @@ import {
   stillWorks,
   type World,
   withoutUpstream,
-} from './world.ts'
+} from '../../security/world.ts'
+import { suite } from '../../support/suite.ts'
+import { document, githubRoute } from '../../support/yaml.ts'
 
-const test = suite('security/interleavings')
+const test = suite('long/security/interleavings')
 
 /** One person's way to a code, a step at a time. All send the same `state` to the same route. */
 class Flow {

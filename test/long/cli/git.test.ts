@@ -9,12 +9,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { parse } from 'yaml'
-import { commands } from '../../src/cli/commands.ts'
-import { suite } from '../support/suite.ts'
+import { commands } from '../../../src/cli/commands.ts'
+import { suite } from '../../support/suite.ts'
 
-const test = suite('cli/git')
+const test = suite('long/cli/git')
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = fileURLToPath(new URL('../../../', import.meta.url))
 const read = (name: string) => parse(readFileSync(join(root, name), 'utf8'))
 
 interface Step {
