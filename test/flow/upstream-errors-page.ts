@@ -41,7 +41,7 @@ function signIns(): string {
 export function upstreamErrorsPage(): string {
   return `# When an upstream fails
 
-What the gateway does with each answer of an upstream. Every row is run by \`test/flow/upstream-errors.test.ts\`, which also writes this page.
+What the gateway does with each answer of an upstream. Every row is run by \`test/long/flow/upstream-errors.test.ts\`, which also writes this page.
 
 Three rules stand behind the tables. Only \`invalid_grant\`, or a fresh token that is refused, ends a link; everything else keeps the refresh token. While a link is ended, calls get 401 and the client's own refresh gets 400 \`invalid_grant\`, so that clients send the person to sign in; once one client of that person has, all of them go on. An upstream's mistake is never a 500 of the gateway.
 

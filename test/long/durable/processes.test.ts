@@ -4,17 +4,17 @@ import { writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { Client, callMcp, postForm, tokensOf } from '../security/client.ts'
-import { obtainCode, obtainTokens } from '../security/world.ts'
-import { temporaryFolder } from '../store/temporary.ts'
-import { USER } from '../support/gateway.ts'
-import { type Oidc, startOidc } from '../support/oidc.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { document, oidcRoute } from '../support/yaml.ts'
-import { freePort } from './process.ts'
-import { type Standby, standby } from './standby.ts'
+import { freePort } from '../../durable/process.ts'
+import { type Standby, standby } from '../../durable/standby.ts'
+import { Client, callMcp, postForm, tokensOf } from '../../security/client.ts'
+import { obtainCode, obtainTokens } from '../../security/world.ts'
+import { temporaryFolder } from '../../store/temporary.ts'
+import { USER } from '../../support/gateway.ts'
+import { type Oidc, startOidc } from '../../support/oidc.ts'
+import { suite, type TestContext } from '../../support/suite.ts'
+import { document, oidcRoute } from '../../support/yaml.ts'
 
-const test = suite('durable/processes')
+const test = suite('long/durable/processes')
 
 const HOUR_MS = 3_600_000
 const person = USER

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { parseSummary, type RunInput, runTests } from './runner.ts'
-import { suite } from './suite.ts'
+import { parseSummary, type RunInput, runTests } from '../../support/runner.ts'
+import { suite } from '../../support/suite.ts'
 
-const ours = `import { suite } from ${JSON.stringify(new URL('./suite.ts', import.meta.url).href)}\n`
+const ours = `import { suite } from ${JSON.stringify(new URL('../../support/suite.ts', import.meta.url).href)}\n`
 const uvu = `import { suite } from ${JSON.stringify(import.meta.resolve('uvu'))}\n`
 const body = "const test = suite('fixture')\n"
 const ONLY = 'only' // spelled apart, or this file would itself be found to contain it
@@ -27,7 +27,7 @@ const run = async (files: Record<string, string>, input: Partial<RunInput> = {})
   }
 }
 
-const test = suite('support/guard')
+const test = suite('long/support/guard')
 
 test('passing tests pass, and are counted over files and suites', async () => {
   const good = `${ours}${body}test('a', () => {})\ntest('b', async () => {})\ntest.run()\n`

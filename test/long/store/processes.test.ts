@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
-import { openEmbeddedStore } from '../../src/store/embedded.ts'
-import { suite } from '../support/suite.ts'
-import { runChild, scriptArguments } from './child.ts'
-import { temporaryFolder } from './temporary.ts'
+import { openEmbeddedStore } from '../../../src/store/embedded.ts'
+import { runChild, scriptArguments } from '../../store/child.ts'
+import { temporaryFolder } from '../../store/temporary.ts'
+import { suite } from '../../support/suite.ts'
 
-const test = suite('store/processes')
+const test = suite('long/store/processes')
 const canTrace =
   spawnSync('strace', ['-f', '-o', '/dev/null', '-e', 'inject=fsync:delay_exit=1', 'true']).status === 0
 

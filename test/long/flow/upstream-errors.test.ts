@@ -2,16 +2,16 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
-import { startGateway, type TestGateway, USER } from '../support/gateway.ts'
-import { listen, readForm } from '../support/http.ts'
-import { record } from '../support/recorder.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { document } from '../support/yaml.ts'
-import { challengeOf, mcpRequest, type OAuthClient, registerClient } from './oauth-client.ts'
-import { CALL_ANSWERS, REFRESH_ANSWERS, type Row, SIGN_IN_ANSWERS } from './upstream-answers.ts'
-import { upstreamErrorsPage } from './upstream-errors-page.ts'
+import { challengeOf, mcpRequest, type OAuthClient, registerClient } from '../../flow/oauth-client.ts'
+import { CALL_ANSWERS, REFRESH_ANSWERS, type Row, SIGN_IN_ANSWERS } from '../../flow/upstream-answers.ts'
+import { upstreamErrorsPage } from '../../flow/upstream-errors-page.ts'
+import { startGateway, type TestGateway, USER } from '../../support/gateway.ts'
+import { listen, readForm } from '../../support/http.ts'
+import { record } from '../../support/recorder.ts'
+import { suite, type TestContext } from '../../support/suite.ts'
+import { document } from '../../support/yaml.ts'
 
-const test = suite('flow/upstream-errors')
+const test = suite('long/flow/upstream-errors')
 
 const HOUR_MS = 3_600_000
 /** Longer than an upstream in trouble is left alone. */
@@ -222,7 +222,7 @@ test(
 )
 
 test('docs/upstream-errors.md says what was tested here (UPDATE_DOCS=1 writes it)', () => {
-  const file = new URL('../../docs/upstream-errors.md', import.meta.url)
+  const file = new URL('../../../docs/upstream-errors.md', import.meta.url)
   const page = upstreamErrorsPage()
   if (process.env.UPDATE_DOCS === '1') writeFileSync(file, page)
   assert.is(readFileSync(file, 'utf8'), page)

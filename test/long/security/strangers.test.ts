@@ -1,17 +1,17 @@
 // Addresses that strangers name: a client_id makes the gateway fetch, and none of them makes it fetch from inside, tell
 // what is there, wait for long, or hammer somebody else.
-import './fake-names.ts'
+import '../../security/fake-names.ts'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import * as assert from 'uvu/assert'
-import { listen } from '../support/http.ts'
-import { startSink } from '../support/sink.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { type Client, callMcp, send, tokensOf } from './client.ts'
-import { documentClientWorks, documentCode, documentWorld } from './document-world.ts'
-import { names } from './fake-names.ts'
+import { type Client, callMcp, send, tokensOf } from '../../security/client.ts'
+import { documentClientWorks, documentCode, documentWorld } from '../../security/document-world.ts'
+import { names } from '../../security/fake-names.ts'
+import { listen } from '../../support/http.ts'
+import { startSink } from '../../support/sink.ts'
+import { suite, type TestContext } from '../../support/suite.ts'
 
-const test = suite('security/strangers')
+const test = suite('long/security/strangers')
 
 /** Global unicast, and given to nobody. */
 const OUTSIDE = '2d00::1'
