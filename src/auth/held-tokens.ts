@@ -6,7 +6,7 @@ import type { Subject } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
 import { FORMAT, indexes } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
-import type { Store } from '../store/store.ts'
+import type { Entry, Store } from '../store/store.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
 import { isDue, isExpired } from './refresh.ts'
 
@@ -44,6 +44,9 @@ interface Stored {
 interface Held extends Pick<Stored, 'refused' | 'replaces'> {
   readonly tokens: UpstreamTokens
 }
+interface Found extends Held {
+  readonly entry: Entry<Stored>
+}
 
 const PURPOSE = 'held-token'
 /** Two requests of 15 s each, and a search for the server. */
@@ -62,13 +65,13 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
 
   const recordOf = ({ key }: Place) => `token/${key}`
 
-  async function read(place: Place): Promise<Held | undefined> {
+  async function read(place: Place): Promise<Found | undefined> {
     const record = recordOf(place)
     const entry = await store.get<Stored>(record)
     const tokens = entry && open(record, entry.version, entry.value.sealed)
     if (entry === undefined || tokens === undefined) return undefined
     const { refused, replaces } = entry.value
-    return { tokens, refused, replaces }
+    return { tokens, refused, replaces, entry }
   }
 
   function open(record: string, version: number, sealed: string): UpstreamTokens | undefined {
@@ -88,14 +91,16 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
     const record = recordOf(place)
     const sealed = sealer.seal(PURPOSE, record, JSON.stringify(tokens))
     const value: Stored = { v: FORMAT, subject, sealed, refused, replaces }
-    await store.put(record, value, {
-      expiresAtMs: tokens.expiresAtMs ?? now() + DEFAULT_LIFETIME_MS,
-      ...(subject !== undefined && { indexes: [indexes.bySubject(subject)] }),
-    })
+    await store.put(record, value, options(place, tokens))
     return held
   }
 
-  const works = (held: Held | undefined): held is Held =>
+  const options = ({ subject }: Place, { expiresAtMs }: UpstreamTokens) => ({
+    expiresAtMs: expiresAtMs ?? now() + DEFAULT_LIFETIME_MS,
+    ...(subject !== undefined && { indexes: [indexes.bySubject(subject)] }),
+  })
+
+  const works = (held: Found | undefined): held is Found =>
     held !== undefined && !held.refused && !isExpired(held.tokens, now())
 
   async function obtainLocked(place: Place, obtain: () => Promise<UpstreamTokens>): Promise<Held> {
@@ -155,7 +160,14 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
       const held = await read(place)
       if (held === undefined || held.refused || held.tokens.accessToken !== accessToken) return true
       if (held.replaces && now() - held.tokens.obtainedAtMs < REPLACE_EVERY_MS) return false
-      await write(place, { ...held, refused: true })
+      // Unless it was replaced meanwhile: the new one must not be lost to a call that comes late with the old one.
+      const { entry, tokens } = held
+      await store.cas(
+        recordOf(place),
+        entry.version,
+        { ...entry.value, refused: true },
+        options(place, tokens),
+      )
       return true
     },
   }

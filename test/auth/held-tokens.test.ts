@@ -42,8 +42,8 @@ function world({ lifetimeMs }: { lifetimeMs?: number | undefined } = { lifetimeM
       nowMs += ms
     },
     /** Another process on the same store. */
-    process: (keys = keyring): HeldTokens =>
-      createHeldTokens({ store, sealer: createSealer(keys), now, log }),
+    process: (keys = keyring, kept: Store = store): HeldTokens =>
+      createHeldTokens({ store: kept, sealer: createSealer(keys), now, log }),
   }
 }
 
@@ -99,6 +99,31 @@ test('a refused one is replaced, for every process; of many refusals one replace
   ])
   assert.equal(await Promise.all([one, two].map((held) => held.get(place, obtain))), ['token-2', 'token-2'])
   assert.is(await two.refused(place, 'token-1'), true, 'a late one: there is another already')
+  assert.is(count(), 2)
+})
+
+test('a refusal that was read before the replacement and written after it does not undo it', async () => {
+  const { process, store, obtain, count } = world()
+  let goOn: () => void = () => {}
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const slowStore: Store = {
+    ...store,
+    async get(key) {
+      const entry = await store.get(key)
+      await gate
+      return entry as never
+    },
+  }
+  const [quick, late] = [process(), process(undefined, slowStore)]
+  await quick.get(place, obtain)
+  const refused = late.refused(place, 'token-1')
+  await quick.refused(place, 'token-1')
+  assert.is(await quick.get(place, obtain), 'token-2')
+  goOn()
+  assert.is(await refused, true)
+  assert.is(await quick.get(place, obtain), 'token-2')
   assert.is(count(), 2)
 })
 
