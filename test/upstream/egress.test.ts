@@ -1,13 +1,10 @@
 // The way out through a forward proxy that the configuration names: who resolves which name, who is told what, and
 // that TLS is spoken with the server itself.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
@@ -16,6 +13,7 @@ import { createControlHttp, type Trust } from '../../src/upstream/http.ts'
 import { createPools } from '../../src/upstream/pools.ts'
 import type { Lookup } from '../../src/upstream/resolve.ts'
 import { suite, type TestContext } from '../support/suite.ts'
+import { certificate, hasOpenssl } from './certificate.ts'
 import { startHttp } from './harness.ts'
 
 const test = suite('upstream/egress')
@@ -120,27 +118,6 @@ test('calls to upstreams go through it too', async (context) => {
     ['mcp.corp.test:80', 'mcp.corp.test:80'],
   )
 })
-
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'])
-    return true
-  } catch {
-    return false
-  }
-})()
-
-function certificate({ after }: TestContext, name: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-test-'))
-  after(() => rmSync(folder, { recursive: true }))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', '2']
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
-  execFileSync('openssl', ['req', '-x509', ...kind, '-nodes', '-keyout', key, '-out', cert, ...subject], {
-    stdio: 'ignore',
-  })
-  return { path: cert, key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
-}
 
 const CHILD = `
 import { createEgress } from ${JSON.stringify(new URL('../../src/upstream/egress.ts', import.meta.url).href)}

@@ -1,11 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
@@ -14,6 +11,7 @@ import { type ControlRequest, controlHttp, createControlHttp, type Trust } from 
 import type { Lookup } from '../../src/upstream/resolve.ts'
 import { readBody } from '../support/http.ts'
 import { suite, type TestContext } from '../support/suite.ts'
+import { certificate, hasOpenssl } from './certificate.ts'
 import { startHttp, startRaw } from './harness.ts'
 
 const test = suite('upstream/http')
@@ -542,19 +540,10 @@ test('a GET that breaks off before an answer is asked once more; a POST and a st
   assert.is(lookups, 3)
 })
 
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'])
-    return true
-  } catch {
-    return false
-  }
-})()
-
 test.skipUnless(hasOpenssl, 'no openssl to make a certificate with')(
   'sec-F3: over https the pinned address still gets the name, in SNI and Host, and must prove it',
   async (context) => {
-    const { folder, key, cert } = certificate(context, 'as.test')
+    const { path, key, cert } = certificate(context, 'as.test')
     const names: string[] = []
     const server = createTlsServer({ key, cert }, (request, response) => {
       const { servername } = request.socket as Socket & { servername?: string }
@@ -572,7 +561,7 @@ test.skipUnless(hasOpenssl, 'no openssl to make a certificate with')(
       url: `https://${host}:${port}/`,
       trust: { derivedFrom: host },
     }))
-    const trusting = { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }
+    const trusting = { NODE_EXTRA_CA_CERTS: path }
     const expected = [`as.test:${port}`, 'unreachable']
     const outcomes = await Promise.all([
       inChild(requests, trusting),
@@ -592,18 +581,6 @@ async function closedPort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
-}
-
-function certificate({ after }: TestContext, name: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'http-'))
-  after(() => rmSync(folder, { recursive: true }))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', '2']
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
-  execFileSync('openssl', ['req', '-x509', ...kind, '-nodes', '-keyout', key, '-out', cert, ...subject], {
-    stdio: 'ignore',
-  })
-  return { folder, key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
 }
 
 test.run()
