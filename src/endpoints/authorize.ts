@@ -9,12 +9,13 @@ import { offered, parseScope, remembered } from '../oauth/scope.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { pickerPage } from '../pages/picker.ts'
 import { htmlReply, type Reply, redirectReply } from '../reply.ts'
+import { bindCookies } from './browser-binding.ts'
 import { findClient } from './clients.ts'
 import { consentReply } from './consent-reply.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { ownRoutes, requestedRoute } from './requested-route.ts'
 import { currentSession } from './sessions.ts'
-import { bindCookies, startTransaction } from './transactions.ts'
+import { startTransaction } from './transactions.ts'
 
 export const authorize: Handle = async (request, gateway, deps) => {
   // Until client and redirect_uri are verified every error is a page: an error redirect to an unverified address is an
@@ -110,7 +111,7 @@ async function showConsent(
 ): Promise<Reply> {
   const { client, redirect, parameters, codeChallenge, route } = accepted
   const session = await currentSession(request, gateway, deps)
-  const bound = await startTransaction(
+  const bound = startTransaction(
     {
       clientId: client.id,
       clientName: client.name,
@@ -125,7 +126,7 @@ async function showConsent(
     },
     deps,
   )
-  return consentReply(gateway, {
+  return consentReply(gateway, deps, {
     bound,
     route,
     session,

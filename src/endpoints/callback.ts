@@ -10,10 +10,11 @@ import type { Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { redirectError } from './authorize.ts'
+import { checkBrowser, unbindCookie } from './browser-binding.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
 import { currentSession } from './sessions.ts'
-import { advance, checkBrowser, configurationChanged, loadTransaction, unbindCookie } from './transactions.ts'
+import { advance, configurationChanged, loadTransaction } from './transactions.ts'
 
 export const callback: Handle = async (request, gateway, deps) => {
   const state = parseParameters(request.query).get('state') ?? ''

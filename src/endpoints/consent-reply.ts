@@ -3,9 +3,11 @@ import type { Gateway, Route } from '../gateway.ts'
 import { type ConsentView, consentPage } from '../pages/consent.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { htmlReply, type Reply } from '../reply.ts'
+import { csrfToken } from './browser-binding.ts'
 import { listDigest, scopesAtStake } from './consented-scopes.ts'
+import type { Deps } from './endpoint.ts'
 import type { SignedIn } from './sessions.ts'
-import { type BoundTransaction, csrfToken } from './transactions.ts'
+import { type BoundTransaction, sealForm } from './transactions.ts'
 
 export interface ConsentState {
   readonly bound: BoundTransaction
@@ -18,7 +20,7 @@ export interface ConsentState {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export async function consentReply(gateway: Gateway, state: ConsentState): Promise<Reply> {
+export async function consentReply(gateway: Gateway, deps: Deps, state: ConsentState): Promise<Reply> {
   const { bound, route, session, status = 200, cookies, headers } = state
   const { transaction } = bound
   const { link } = route.auth
@@ -36,7 +38,7 @@ export async function consentReply(gateway: Gateway, state: ConsentState): Promi
       account: session && (await link?.account?.(session.subject)),
       scopes,
     },
-    transaction: transaction.id,
+    transaction: sealForm(transaction, deps),
     scopesDigest: listDigest(scopes),
     csrf: csrfToken(bound, session?.subject),
     user: visitor(gateway, session),

@@ -11,6 +11,7 @@ import type { Login, Subject, UpstreamLink } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { redirectError } from './authorize.ts'
+import { bindCookies, checkBrowser, csrfToken, unbindCookie } from './browser-binding.ts'
 import { consentReply } from './consent-reply.ts'
 import { listDigest, scopesAtStake } from './consented-scopes.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
@@ -21,12 +22,8 @@ import {
   advance,
   alreadyUsed,
   type BoundTransaction,
-  bindCookies,
-  checkBrowser,
   configurationChanged,
-  csrfToken,
-  loadTransaction,
-  unbindCookie,
+  openForm,
 } from './transactions.ts'
 
 /** Everything about one submitted form that has been checked. */
@@ -67,7 +64,7 @@ export const consent: Handle = async (request, gateway, deps) => {
 async function checkSubmission(request: EndpointRequest, gateway: Gateway, deps: Deps): Promise<Submission> {
   checkSameSite(request, gateway)
   const form = parseParameters(request.body)
-  const entry = await loadTransaction(form.get('transaction'), deps)
+  const entry = await openForm(form.get('transaction'), deps)
   const browserSecret = checkBrowser(entry.value, request, gateway)
   if (entry.value.stage !== 'consent') throw alreadyUsed()
   const route = gateway.routes.get(entry.value.route)
@@ -104,7 +101,7 @@ async function signIn({ form, gateway, deps }: Submission, kind: Login['prompt']
 function askAgain({ form, gateway, bound, route, deps }: Submission, refused: LoginRefused): Promise<Reply> {
   deps.log.warn('sign-in refused', { status: refused.status, route: route.name })
   const { retryAfterSeconds } = refused
-  return consentReply(gateway, {
+  return consentReply(gateway, deps, {
     bound,
     route,
     session: undefined,
@@ -118,21 +115,26 @@ function askAgain({ form, gateway, bound, route, deps }: Submission, refused: Lo
 
 async function switchAccount({ request, gateway, deps, bound, route }: Submission): Promise<Reply> {
   const cookies = [await endSession(request, gateway, deps)]
-  return consentReply(gateway, { bound, route, session: undefined, cookies })
+  return consentReply(gateway, deps, { bound, route, session: undefined, cookies })
 }
 
-function deny(submission: Submission): Promise<Reply> {
+/** Not written down, since anyone may say no as often as they like (sec-C16): with the cookie gone, the form is worth nothing. */
+function deny(submission: Submission): Reply {
   submission.deps.log.info('consent denied', { route: submission.route.name })
-  return endWith(submission, new OAuthError('access_denied', 'the user denied the request'), [])
+  return tellClient(submission, new OAuthError('access_denied', 'the user denied the request'), [])
 }
 
 /** The transaction is over; the client learns why. */
 async function endWith(
-  { gateway, deps, entry }: Submission,
+  submission: Submission,
   error: OAuthError,
   cookies: readonly string[],
 ): Promise<Reply> {
-  await advance(entry, { stage: 'done' }, deps)
+  await advance(submission.entry, { stage: 'done' }, submission.deps)
+  return tellClient(submission, error, cookies)
+}
+
+function tellClient({ gateway, entry }: Submission, error: OAuthError, cookies: readonly string[]): Reply {
   const { redirectUri, state } = entry.value
   return redirectError(redirectUri, state, gateway.issuer, error, [
     ...cookies,
@@ -174,7 +176,7 @@ interface Approved extends Submission {
 function showAgain({ gateway, deps, bound, route, signedIn, cookies }: Approved): Promise<Reply> {
   deps.log.info('consent asked again for other scopes', { subject: signedIn.subject, route: route.name })
   const error = 'The list of scopes is not the one that you saw before. Look at it again.'
-  return consentReply(gateway, { bound, route, session: signedIn, cookies, error })
+  return consentReply(gateway, deps, { bound, route, session: signedIn, cookies, error })
 }
 
 /** A sign-in is when the upstream is asked for all that is due, whichever client it is due for. */

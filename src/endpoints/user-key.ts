@@ -10,18 +10,12 @@ import { htmlReply, type Reply } from '../reply.ts'
 import type { KeyForm, Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
+import { csrfToken, unbindCookie } from './browser-binding.ts'
 import { checkSameBrowser, checkSameUser, checkState, failed, liveLink } from './callback.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
 import { checkSameSite } from './same-site.ts'
-import {
-  advance,
-  alreadyUsed,
-  configurationChanged,
-  csrfToken,
-  loadTransaction,
-  unbindCookie,
-} from './transactions.ts'
+import { advance, alreadyUsed, configurationChanged, loadTransaction } from './transactions.ts'
 
 /** On one page. Nobody mistypes what they paste more often. */
 const MAX_ATTEMPTS = 5

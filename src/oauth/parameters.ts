@@ -6,8 +6,8 @@ export type Parameters = ReadonlyMap<string, string>
 /** A longer value is nobody's honest parameter; a client's `state` may be up to this long and comes back byte for byte. */
 export const MAX_PARAMETER_LENGTH = 4096
 
-/** An identity provider's assertion may list all groups of a person. */
-const LONGER: Readonly<Record<string, number>> = { assertion: 8192 }
+/** An identity provider's assertion may list all groups of a person; the consent form carries a whole authorization request, sealed. */
+const LONGER: Readonly<Record<string, number>> = { assertion: 8192, transaction: 49_152 }
 
 /** What two different `resource` values become: RFC 8707 §2 allows them, but a grant here is for one, and no URL with a fragment is a resource. */
 export const SEVERAL_RESOURCES = '#several'

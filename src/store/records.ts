@@ -5,7 +5,10 @@ import type { Profile, Subject } from '../slots.ts'
 /** Bumped when a record's shape changes in a way older code cannot read. */
 export const FORMAT = 1
 
-/** One trip from GET /authorize to the authorization code. Lives at most ten minutes. */
+/**
+ * One trip from GET /authorize to the authorization code. Lives at most ten minutes. Until somebody consents it lies
+ * sealed in the page's form, and no record is written for whoever merely asks (sec-C16).
+ */
 export interface Transaction {
   readonly v: typeof FORMAT
   readonly id: string

@@ -197,6 +197,9 @@ const STATES = [
   '../../../etc/passwd',
   '__proto__',
   'x'.repeat(4096),
+  // The largest that fits into a request line, and what takes most room in the consent form.
+  '\u0001'.repeat(4096),
+  '日'.repeat(1300),
 ]
 
 test('sec-A8, spec-A8: a hostile state comes back exactly as it was sent, in the redirect and nowhere else', async (context) => {

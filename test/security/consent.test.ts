@@ -1,6 +1,9 @@
 // Consent under attack: it is given by the person at this browser, to this client, for this request, once.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { Browser } from '../support/browser.ts'
+import type { Page } from '../support/page.ts'
 import { suite } from '../support/suite.ts'
 import { Client, send } from './client.ts'
 import {
@@ -231,7 +234,7 @@ test('sec-C9: a page that was rendered twice can be sent from either, once', asy
   const first = await openConsent(browser, client)
   // A second rendering of the same transaction: with the old form still there through the Back button.
   const again = await browser.submit(first.page.form(), { username: VICTIM.username, password: 'wrong' })
-  assert.is(again.form().values.transaction, first.page.form().values.transaction)
+  assert.is(idOf(again), idOf(first.page))
   const door = await allow(browser, first.page)
   assert.ok(door.sentTo?.href.startsWith(world.github.authorizationEndpoint))
   const late = await allow(browser, again)
@@ -248,6 +251,69 @@ test('sec-C9: a page that was rendered twice can be sent from either, once', asy
     const code = end.sentTo?.searchParams.get('code') ?? ''
     assert.is((await client2.redeem(code, trip.verifier)).status, 200)
   }
+})
+
+/** The form carries the whole transaction, sealed anew each time; its id stands in front. */
+const idOf = (page: Page) => page.form().values.transaction?.split('.')[0]
+
+test('sec-C9: a form that was changed, mixed with another or sealed elsewhere is worth nothing', async (context) => {
+  const world = await startWorld(context)
+  const elsewhere = await startWorld(context)
+  const browser = doorstepBrowser(world)
+  const client = await Client.register(world.url)
+  const { page } = await openConsent(browser, client)
+  const other = await openConsent(browser, client)
+  const foreign = await openConsent(newBrowser(), await Client.register(elsewhere.url))
+  const sealed = page.form().values.transaction ?? ''
+  const [id = '', key = '', body = ''] = sealed.split('.')
+  const theirs = (from: Page) => from.form().values.transaction?.slice((idOf(from)?.length ?? 0) + 1)
+  const forged = [
+    undefined,
+    '',
+    '.',
+    id,
+    `${id}.`,
+    `${id}.${key}.`,
+    `${id}.${key}.${body.startsWith('A') ? 'B' : 'A'}${body.slice(1)}`,
+    `${sealed}A`,
+    `${id}.${theirs(other.page)}`,
+    `${idOf(other.page)}.${key}.${body}`,
+    foreign.page.form().values.transaction,
+    `${id}.${theirs(foreign.page)}`,
+    `${id}.${Buffer.from(JSON.stringify({ v: 1, id, stage: 'consent' })).toString('base64url')}`,
+  ]
+  await withoutUpstream(world, async () => {
+    for (const transaction of forged) {
+      const values: Record<string, string> = { ...VICTIM, transaction: transaction ?? '' }
+      const answer = await browser.submit(page.form(), values, { button: 'Sign in and allow' })
+      assertErrorPage(answer, [400])
+      assert.match(answer.text, 'connect again')
+    }
+  })
+  const door = await allow(browser, page)
+  assert.ok(door.sentTo?.href.startsWith(world.github.authorizationEndpoint))
+  await stillWorks(world)
+})
+
+test('sec-C16: who only asks, says no or cannot sign in leaves nothing in the store', async (context) => {
+  const world = await startWorld(context)
+  const browser = newBrowser()
+  const client = await Client.register(world.url)
+  const store = () => readFile(join(world.gateway.folder, 'state', 'store', 'data.mdb'))
+  const before = await store()
+  await withoutUpstream(world, async () => {
+    for (let round = 0; round < 20; round += 1) {
+      await openConsent(browser, client)
+      const refused = await browser.submit(browser.page.form(), { username: 'nobody', password: 'wrong' })
+      assert.ok([403, 429].includes(refused.status), `${refused.status}`)
+      const { page, trip } = await openConsent(browser, client)
+      assertClientError(await deny(browser, page), trip, client.redirectUri, 'access_denied', world.url)
+      assertErrorPage(await allow(browser, page), [403])
+    }
+  })
+  assert.ok(before.equals(await store()), 'something was written')
+  await obtainTokens({ client })
+  assert.not.ok(before.equals(await store()), 'a finished sign-in is a record, so the comparison sees one')
 })
 
 async function signedIn(world: World): Promise<Browser> {

@@ -126,7 +126,8 @@ async function welcome(scene: Scene) {
   return { until, survive, failures }
 }
 
-async function connect(scene: Scene, client: Client): Promise<Tokens> {
+/** The whole way, to the first call. */
+export async function connect(scene: Scene, client: Client): Promise<Tokens> {
   const trip = client.trip()
   const { callback } = await signIn(newBrowser(REDIRECT), trip.url, USER)
   const tokens = tokensOf(await client.redeem(callback.searchParams.get('code') ?? '', trip.verifier))
@@ -134,7 +135,7 @@ async function connect(scene: Scene, client: Client): Promise<Tokens> {
   return tokens
 }
 
-async function works({ mcpUrl }: Scene, { access }: Tokens): Promise<void> {
+export async function works({ mcpUrl }: Scene, { access }: Tokens): Promise<void> {
   const { status } = await callMcp(mcpUrl, access)
   if (status !== 200) throw new Error(`the call was answered with ${status}`)
 }
