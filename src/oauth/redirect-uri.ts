@@ -7,8 +7,8 @@ export type VerifiedRedirect = string & { readonly brand: 'VerifiedRedirect' }
 const MAX_LENGTH = 2048
 
 /** No private-use schemes (RFC 8252 §7.1), whatever the configuration allows: a browser runs, reads or sends these itself. */
-const BROWSER_SCHEMES: ReadonlySet<string> = new Set(
-  'http ws wss ftp file filesystem data blob about javascript vbscript view-source'.split(' '),
+export const BROWSER_SCHEMES: ReadonlySet<string> = new Set(
+  'http https ws wss ftp file filesystem data blob about javascript vbscript view-source mailto'.split(' '),
 )
 
 /** The literals of RFC 8252 §7.3; any other name could be pointed elsewhere. */

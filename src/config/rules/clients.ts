@@ -1,7 +1,7 @@
 // Rules about the clients that the configuration knows.
 import { createPublicKey } from 'node:crypto'
 import { JWT_BEARER } from '../../oauth/grant-types.ts'
-import { checkRegistrable } from '../../oauth/redirect-uri.ts'
+import { BROWSER_SCHEMES, checkRegistrable } from '../../oauth/redirect-uri.ts'
 import { childPointer } from '../pointer.ts'
 import type { PublicKey, StaticClient } from '../types.ts'
 import { type Facts, isPlainHttp, needsPerson, type Rule, routesOf } from './rule.ts'
@@ -25,6 +25,22 @@ const redirectUri: Rule = {
             hint: 'Write it as the client sends it.',
           }
         }
+      }
+    }
+  },
+}
+
+const redirectSchemes: Rule = {
+  id: 'clients/redirect-scheme',
+  severity: 'error',
+  *check({ config, known }) {
+    for (const [index, scheme] of config.clients.registration.redirect_schemes.entries()) {
+      const pointer = `/clients/registration/redirect_schemes/${index}`
+      if (!known(pointer) || !BROWSER_SCHEMES.has(scheme)) continue
+      yield {
+        pointer,
+        message: `${scheme} is no private-use scheme`,
+        hint: 'Name schemes that one app owns, such as cursor.',
       }
     }
   },
@@ -190,6 +206,7 @@ const assertionsOfNobody: Rule = {
 
 export const clientRules = [
   redirectUri,
+  redirectSchemes,
   introspectWithoutProof,
   oneProof,
   grantNeedsProof,

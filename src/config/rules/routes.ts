@@ -103,36 +103,4 @@ const scopeNames: Rule = {
   },
 }
 
-/** Schemes that a browser or operating system resolves by itself: a code sent there reaches more than one app. */
-const PUBLIC_SCHEMES = [
-  'http',
-  'https',
-  'javascript',
-  'data',
-  'file',
-  'blob',
-  'about',
-  'vbscript',
-  'ws',
-  'wss',
-  'ftp',
-  'mailto',
-]
-
-const redirectSchemes: Rule = {
-  id: 'clients/redirect-scheme',
-  severity: 'error',
-  *check({ config, known }) {
-    for (const [index, scheme] of config.clients.registration.redirect_schemes.entries()) {
-      const pointer = `/clients/registration/redirect_schemes/${index}`
-      if (!known(pointer) || !PUBLIC_SCHEMES.includes(scheme)) continue
-      yield {
-        pointer,
-        message: `${scheme} is no private-use scheme`,
-        hint: 'Name schemes that one app owns, such as cursor.',
-      }
-    }
-  },
-}
-
-export const routeRules = [pathShape, pathReserved, pathDuplicate, scopeNames, redirectSchemes]
+export const routeRules = [pathShape, pathReserved, pathDuplicate, scopeNames]
