@@ -1,10 +1,11 @@
 // `kill -9` in the middle of everything, again and again, at points that a seed decides, on one state folder.
-import { PASSWORD_HASHES, VICTIM } from '../security/world.ts'
-import { startGithub } from '../support/github.ts'
-import type { TestContext } from '../support/suite.ts'
-import { document, githubEnv, githubRoute } from '../support/yaml.ts'
-import { startMortal } from './mortal.ts'
-import { assertAlive, assertOver, type Outcome, type Point, STEPS, Walk } from './walk.ts'
+
+import { startMortal } from '../../durable/mortal.ts'
+import { assertAlive, assertOver, type Outcome, type Point, STEPS, Walk } from '../../durable/walk.ts'
+import { PASSWORD_HASHES, VICTIM } from '../../security/world.ts'
+import { startGithub } from '../../support/github.ts'
+import type { TestContext } from '../../support/suite.ts'
+import { document, githubEnv, githubRoute } from '../../support/yaml.ts'
 
 /** CRASH_SEED=… repeats a run. */
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32))

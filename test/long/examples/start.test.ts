@@ -7,15 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
-import { EXIT } from '../../src/cli/exit.ts'
-import { connectV1 } from '../support/clients.ts'
-import { listen } from '../support/http.ts'
-import { suite } from '../support/suite.ts'
+import { EXIT } from '../../../src/cli/exit.ts'
+import { connectV1 } from '../../support/clients.ts'
+import { listen } from '../../support/http.ts'
+import { suite } from '../../support/suite.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = fileURLToPath(new URL('../../../', import.meta.url))
 const PASSWORD = 'correct horse battery'
 
-const test = suite('examples/start')
+const test = suite('long/examples/start')
 const testBuilt = test.skipUnless(existsSync(join(root, 'dist/index.js')), 'not built: npm run build')
 
 interface Started {

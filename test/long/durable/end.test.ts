@@ -3,22 +3,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
-import { type Answer, Client, callMcp, type Tokens, tokensOf } from '../security/client.ts'
-import { newBrowser, obtainTokens } from '../security/world.ts'
-import { temporaryFolder } from '../store/temporary.ts'
-import { USER } from '../support/gateway.ts'
-import { startGithub } from '../support/github.ts'
-import type { Oidc } from '../support/oidc.ts'
-import { startOidc } from '../support/oidc.ts'
-import { signIn } from '../support/person.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { document, githubEnv, githubRoute, oidcRoute } from '../support/yaml.ts'
-import { type HeldUpstream, startHeldUpstream } from './held-upstream.ts'
-import { startNext } from './next.ts'
-import { openStream } from './open-stream.ts'
-import { freePort, serve } from './process.ts'
+import { type HeldUpstream, startHeldUpstream } from '../../durable/held-upstream.ts'
+import { startNext } from '../../durable/next.ts'
+import { openStream } from '../../durable/open-stream.ts'
+import { freePort, serve } from '../../durable/process.ts'
+import { type Answer, Client, callMcp, type Tokens, tokensOf } from '../../security/client.ts'
+import { newBrowser, obtainTokens } from '../../security/world.ts'
+import { temporaryFolder } from '../../store/temporary.ts'
+import { USER } from '../../support/gateway.ts'
+import { startGithub } from '../../support/github.ts'
+import type { Oidc } from '../../support/oidc.ts'
+import { startOidc } from '../../support/oidc.ts'
+import { signIn } from '../../support/person.ts'
+import { suite, type TestContext } from '../../support/suite.ts'
+import { document, githubEnv, githubRoute, oidcRoute } from '../../support/yaml.ts'
 
-const test = suite('durable/end')
+const test = suite('long/durable/end')
 
 /** With streams that are waited for so long. */
 const drained = (timeout: string, yaml: string, port = 0) =>
