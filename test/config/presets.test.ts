@@ -59,15 +59,27 @@ for (const name of NAMES) {
       assert.match(example, new RegExp(`^(?:${pattern})$`, 'u'))
   })
 
-  test(`${name} works in an entry of its own and written inline`, () => {
+  test(`${name} works written inline, and in an entry of its own if it knows where the server is`, () => {
     const entry = JSON.stringify(entryFor(preset(name)))
-    const files = [
+    const { issuer, token_endpoint } = preset(name).authorization_server ?? {}
+    const [named = '', inline = ''] = [
       `version: 1\nauthorization_servers: { it: ${entry} }\nroutes: { a: { upstream: "https://a.example.com", auth: { type: authorization_code, authorization_server: it } } }\n`,
       `version: 1\nroutes: { a: { upstream: "https://a.example.com", auth: { type: authorization_code, authorization_server: ${entry} } } }\n`,
     ]
-    for (const text of files) assert.equal(problems(text), [])
+    assert.equal(problems(inline), [])
+    // Or all the routes that use it would find servers of their own, and share one callback (RFC 9700 §4.4).
+    assert.equal(problems(named), issuer || token_endpoint ? [] : ['authorization-server/incomplete'])
   })
 }
+
+test('a preset that leaves the address to discovery takes no secret along', () => {
+  const entry = '{ preset: notion, client_id: a, client_secret: "${SECRET}" }'
+  const auth = (type: string) => `{ type: ${type}, authorization_server: ${entry} }`
+  for (const type of ['authorization_code', 'client_credentials', 'token_exchange']) {
+    const text = `version: 1\nroutes: { a: { upstream: "https://a.example.com", auth: ${auth(type)} } }\n`
+    assert.equal(problems(text)[0], 'authorization-server/incomplete', type)
+  }
+})
 
 test('a preset fills in what the file leaves out, and its values have an origin and a place', () => {
   const { config, source } = load(`version: 1

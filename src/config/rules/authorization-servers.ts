@@ -1,6 +1,7 @@
 // Rules about upstream authorization servers: references, callbacks, client authentication.
 
 import { childPointer } from '../pointer.ts'
+import { loadPreset } from '../presets/preset.ts'
 import { replaceBy } from '../scalar.ts'
 import { didYouMean, onlyClosest } from '../suggest.ts'
 import {
@@ -88,31 +89,48 @@ const FOR_PEOPLE = ['authorization_endpoint', ...FOR_TOKENS]
 
 /**
  * Endpoints come as a pair and with a client; without them an issuer is needed to look them up at. Only where one route
- * spells the server out may its upstream be asked instead: a callback belongs to one server.
+ * spells the server out may its upstream be asked instead: a callback belongs to one server (RFC 9700 §4.4).
  */
 const incomplete: Rule = {
   id: 'authorization-server/incomplete',
   severity: 'error',
   *check(facts) {
-    for (const { pointer, signsPeopleIn } of serversOf(facts)) {
+    const used = new Set(serverReferences(facts).map(({ reference }) => reference))
+    for (const { id, pointer, signsPeopleIn, server } of serversOf(facts)) {
       // As written: what the schema refused is a mistake of its own, not an absence.
       const written = new Set(facts.names(pointer))
+      const isInline = /^\/routes\//.test(pointer)
       const isLocated = LOCATION.some((name) => written.has(name))
-      if (written.has('preset') && !isLocated) continue
-      const needed = signsPeopleIn ? FOR_PEOPLE : FOR_TOKENS
-      const isComplete = needed.every((name) => written.has(name))
+      if (written.has('preset') && !isLocated && isLocatedBy(server.preset)) continue
+      const needed = signsPeopleIn && (isInline || used.has(id)) ? FOR_PEOPLE : FOR_TOKENS
+      const missing = needed.filter((name) => !written.has(name))
       const isLookedUp =
         written.has('issuer') && !written.has('authorization_endpoint') && !written.has('token_endpoint')
       const isAsked = !isLocated && /^\/routes\/.*\/authorization_server$/.test(pointer)
-      if (!isComplete && !isLookedUp && !isAsked) {
-        const message = 'it cannot be reached like this'
-        const hint = `Write issuer, or ${needed.slice(0, -1).join(', ')} and client_id.`
-        yield { pointer, at: 'key', message, hint }
+      if (missing.length > 0 && !isLookedUp && !isAsked) {
+        yield { pointer, at: 'key', ...unreachable(isLocated, missing, needed) }
       } else if (written.has('client_secret') && (isAsked || !written.has('client_id'))) {
         yield { pointer: `${pointer}/client_secret`, ...strayedSecret(isAsked) }
       }
     }
   },
+}
+
+function unreachable(isLocated: boolean, missing: readonly string[], needed: readonly string[]) {
+  if (isLocated) return { message: `it lacks ${list(missing)}`, hint: 'Add that, or write issuer alone.' }
+  const hint = `Write issuer, or ${list(needed)}. For one route you can write the entry in the route itself: then its upstream is asked.`
+  return { message: 'nothing says where this server is', hint }
+}
+
+const list = (names: readonly string[]) =>
+  [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' and ')
+
+/** Some presets only know habits, and leave the address to discovery. One that does not exist is a mistake of its own. */
+function isLocatedBy(name: string | undefined): boolean {
+  const preset = name === undefined ? undefined : loadPreset(name)
+  return (
+    preset === undefined || LOCATION.some((member) => preset.authorization_server?.[member] !== undefined)
+  )
 }
 
 function strayedSecret(isAsked: boolean) {
