@@ -71,7 +71,7 @@ function judged(status: number, body: Buffer, tokenObject: string | undefined): 
       error: Object.hasOwn(ALIASES, error) ? ALIASES[error] : error,
     })
   }
-  if (status >= 300 || token.access_token === undefined)
+  if (status >= 300 || !isSendable(token.access_token))
     return answer(failureStatus(status), { error: 'invalid_response' })
   const lifetime = lifetimeSeconds(members.expires_in)
   const account = accountOfIdToken(members.id_token)
@@ -111,11 +111,19 @@ function failureStatus(status: number): number {
   return status >= 400 && status <= 599 ? status : 502
 }
 
-/** Undefined, zero and below mean the same: the upstream did not say when the token ends. */
+/** RFC 6749 appendix A.12: no header could carry anything else. */
+function isSendable(token: unknown): boolean {
+  return typeof token === 'string' && /^[\x20-\x7e]+$/.test(token)
+}
+
+/** Longer than any token lives, and every time that is reckoned from it is still a date. */
+const LONGEST_S = 10 * 365 * 24 * 3600
+
+/** Undefined, less than a second and below zero mean the same: the upstream did not say when the token ends. */
 function lifetimeSeconds(value: unknown): number | undefined {
   const seconds = typeof value === 'string' ? Number.parseFloat(value) : value
-  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
-    ? Math.floor(seconds)
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 1
+    ? Math.min(Math.floor(seconds), LONGEST_S)
     : undefined
 }
 
