@@ -21,7 +21,7 @@ export const authorize: Handle = async (request, gateway, deps) => {
   // Until client and redirect_uri are verified every error is a page: an error redirect to an unverified address is an
   // open redirect (sec-A1; CVE-2026-41479).
   const parameters = parseParameters(request.query)
-  const client = await knownClient(parameters, gateway, deps)
+  const client = await knownClient(required(parameters, 'client_id'), gateway, deps)
   const redirect = checkRedirectUri(client.redirectUris, parameters.get('redirect_uri'))
   try {
     if (!client.grantTypes.includes('authorization_code'))
@@ -42,8 +42,9 @@ export const authorize: Handle = async (request, gateway, deps) => {
   }
 }
 
-async function knownClient(parameters: Parameters, gateway: Gateway, deps: Deps): Promise<Client> {
-  const client = await findClient(required(parameters, 'client_id'), gateway, deps).catch(documentError)
+/** The client, or a page for the person whom it sent here. */
+export async function knownClient(clientId: string, gateway: Gateway, deps: Deps): Promise<Client> {
+  const client = await findClient(clientId, gateway, deps).catch(documentError)
   if (client !== undefined) return client
   throw new PageError(
     400,

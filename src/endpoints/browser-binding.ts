@@ -24,8 +24,8 @@ export function checkBrowser(transaction: Transaction, request: EndpointRequest,
   if (secret === undefined || !sameHash(hashToken(secret), transaction.browserHash)) {
     throw new PageError(
       403,
-      'This sign-in was started in another browser',
-      'Finish it in the browser where it began. If it began here, this browser does not keep cookies for this page: open it in your normal browser and connect again.',
+      'This sign-in was answered already, or belongs to another browser',
+      'Go back to your client and connect again, and finish in the browser that opens. If this page comes up again, this browser keeps no cookies for it: open it in your normal browser.',
       { reason: cookie === undefined ? 'no_cookie' : 'wrong_cookie' },
     )
   }

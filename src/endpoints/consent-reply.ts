@@ -38,7 +38,7 @@ export async function consentReply(gateway: Gateway, deps: Deps, state: ConsentS
       account: session && (await link?.account?.(session.subject)),
       scopes,
     },
-    transaction: sealForm(transaction, deps),
+    transaction: sealForm(transaction, gateway, deps),
     scopesDigest: listDigest(scopes),
     csrf: csrfToken(bound, session?.subject),
     user: visitor(gateway, session),

@@ -47,10 +47,12 @@ export const keySubmission: Handle = async (request, gateway, deps) => {
   if (sent.get('decision') !== 'connect') return cancel(visit, 'the user gave no key')
   if (attemptsOf(visit) >= MAX_ATTEMPTS) return cancel(visit, NO_GOOD_KEY)
   if (!deps.keyAttempts.take(visit.subject)) return page(visit, tooMany(visit))
-  const counted = await countAttempt(visit)
+  const counted = await recount(visit, attemptsOf(visit) + 1)
   const key = sent.get('key') ?? ''
   const refused = await tryKey(counted, key)
   if (refused === undefined) return connect(counted, key)
+  // Nobody learns anything about a key from an upstream that does not answer.
+  if (refused === UNANSWERED) return page(await recount(counted, attemptsOf(counted) - 1), refused)
   return attemptsOf(counted) >= MAX_ATTEMPTS ? cancel(counted, NO_GOOD_KEY) : page(counted, refused)
 }
 
@@ -67,10 +69,9 @@ function tooMany({ deps, route, subject }: Visit): Refused {
   }
 }
 
-/** Before the key is tried, so that many at once are not more guesses than one after the other. */
-async function countAttempt(visit: Visit): Promise<Visit> {
+/** Counted before the key is tried, so that many at once are not more guesses than one after the other. */
+async function recount(visit: Visit, keyAttempts: number): Promise<Visit> {
   const { deps, entry } = visit
-  const keyAttempts = attemptsOf(visit) + 1
   await advance(entry, { keyAttempts }, deps)
   const counted = { ...visit, entry: await loadTransaction(entry.value.id, deps) }
   if (attemptsOf(counted) !== keyAttempts || counted.entry.value.stage !== 'upstream') throw alreadyUsed()
@@ -102,6 +103,11 @@ interface Refused {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+const UNANSWERED: Refused = {
+  status: 503,
+  error: 'The upstream does not answer at the moment, so the key is not checked yet. Try again.',
+}
+
 async function tryKey({ form, deps, route }: Visit, key: string): Promise<Refused | undefined> {
   try {
     const error = await form.check(key)
@@ -110,10 +116,7 @@ async function tryKey({ form, deps, route }: Visit, key: string): Promise<Refuse
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     deps.log.warn('key not checked', { route: route.name, reason: error.message, ...error.detail })
-    return {
-      status: 503,
-      error: 'The upstream does not answer at the moment, so the key is not checked yet. Try again.',
-    }
+    return UNANSWERED
   }
 }
 

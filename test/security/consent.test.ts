@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import type { Browser } from '../support/browser.ts'
+import { Browser } from '../support/browser.ts'
 import type { Page } from '../support/page.ts'
 import { suite } from '../support/suite.ts'
+import { document, githubRoute } from '../support/yaml.ts'
 import { Client, send } from './client.ts'
 import {
   ATTACKER,
@@ -15,6 +16,7 @@ import {
   cookiesOf,
   deny,
   doorstepBrowser,
+  NO_LOGIN,
   newBrowser,
   obtainTokens,
   openConsent,
@@ -265,7 +267,7 @@ test('sec-C9: a form that was changed, mixed with another or sealed elsewhere is
   const other = await openConsent(browser, client)
   const foreign = await openConsent(newBrowser(), await Client.register(elsewhere.url))
   const sealed = page.form().values.transaction ?? ''
-  const [id = '', key = '', body = ''] = sealed.split('.')
+  const [id = '', body = ''] = sealed.split('.')
   const theirs = (from: Page) => from.form().values.transaction?.slice((idOf(from)?.length ?? 0) + 1)
   const forged = [
     undefined,
@@ -273,11 +275,10 @@ test('sec-C9: a form that was changed, mixed with another or sealed elsewhere is
     '.',
     id,
     `${id}.`,
-    `${id}.${key}.`,
-    `${id}.${key}.${body.startsWith('A') ? 'B' : 'A'}${body.slice(1)}`,
+    `${id}.${body.startsWith('A') ? 'B' : 'A'}${body.slice(1)}`,
     `${sealed}A`,
     `${id}.${theirs(other.page)}`,
-    `${idOf(other.page)}.${key}.${body}`,
+    `${idOf(other.page)}.${body}`,
     foreign.page.form().values.transaction,
     `${id}.${theirs(foreign.page)}`,
     `${id}.${Buffer.from(JSON.stringify({ v: 1, id, stage: 'consent' })).toString('base64url')}`,
@@ -316,6 +317,41 @@ test('sec-C16: who only asks, says no or cannot sign in leaves nothing in the st
   assert.not.ok(before.equals(await store()), 'a finished sign-in is a record, so the comparison sees one')
 })
 
+test('sec-C16: where nobody signs in, a page that is sent again and again leaves nothing either', async (context) => {
+  const world = await startWorld(context, {
+    yaml: (github) => document(githubRoute('github', github)) + NO_LOGIN,
+  })
+  const browser = doorstepBrowser(world)
+  const client = await Client.register(world.url)
+  const { page } = await openConsent(browser, client)
+  const store = () => readFile(join(world.gateway.folder, 'state', 'store', 'data.mdb'))
+  const before = await store()
+  await withoutUpstream(world, async () => {
+    for (let time = 0; time < 20; time += 1) {
+      const again = await browser.submit(page.form(), { scopes: 'of another list' }, { button: 'Allow' })
+      assert.equal([again.status, cookiesOf(browser, world.url).includes('_s=')], [200, false])
+    }
+  })
+  assert.ok(before.equals(await store()), 'something was written')
+  assert.ok((await allow(browser, page)).sentTo?.href.startsWith(world.github.authorizationEndpoint))
+  assert.match(cookiesOf(browser, world.url), '_s=')
+})
+
+test('sec-C9: who is signed in says no for good, whatever a copy of the page says later', async (context) => {
+  const world = await startWorld(context)
+  const browser = await signedIn(world)
+  const client = await Client.register(world.url)
+  const { page, trip } = await openConsent(browser, client)
+  const copy = new Browser({ stopAt: ['https://'] })
+  for (const { name, value } of browser.cookies.at(world.url))
+    copy.cookies.store(new URL(world.url), `${name}=${value}; Path=/`)
+  assertClientError(await deny(browser, page), trip, client.redirectUri, 'access_denied', world.url)
+  await withoutUpstream(world, async () => {
+    assertErrorPage(await copy.submit(page.form(), {}, { button: 'Allow' }), [409])
+  })
+  await stillWorks(world)
+})
+
 async function signedIn(world: World): Promise<Browser> {
   const browser = newBrowser()
   await obtainTokens({ client: await Client.register(world.url), browser })
@@ -341,7 +377,7 @@ test('sec-C17: a browser that keeps no cookies is told to use another one, and n
         const body = new URLSearchParams({ ...page.form().values, ...fields })
         const answer = await send(world.url + path, { method: 'POST', headers, body })
         assert.equal([path, answer.status, answer.headers.get('location')], [path, 403, null])
-        assert.match(answer.text, 'does not keep cookies')
+        assert.match(answer.text, 'keeps no cookies')
         assert.match(answer.text, 'open it in your normal browser')
         assert.equal(answer.headers.getSetCookie(), [])
       }
@@ -351,7 +387,7 @@ test('sec-C17: a browser that keeps no cookies is told to use another one, and n
   const door = await allow(parked, (await openConsent(parked, client)).page)
   const back = await send(await upstreamAnswer(world, door))
   assert.equal([back.status, back.headers.get('location')], [403, null])
-  assert.match(back.text, 'does not keep cookies')
+  assert.match(back.text, 'keeps no cookies')
   assert.is(world.github.recorder.count('/login/oauth/access_token'), 0)
   await stillWorks(world)
 })

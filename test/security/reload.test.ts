@@ -394,4 +394,34 @@ test('sec-H4: consent that was given for one upstream is not consent for the one
   await stillWorks(world)
 })
 
+test('sec-H4: a client that left the file while its page was open gets no code, and nobody is sent to where it was', async (context) => {
+  const world = await startWorld(context, { yaml: (github) => yaml(github) + clients('https://old.test/cb') })
+  const { text } = world.gateway.app.running()
+  const edits = {
+    'the client is gone': text.replace('pin:', 'another:'),
+    'its redirect URI is another': text.replace('https://old.test/cb', 'https://new.test/cb'),
+  }
+  for (const [label, edited] of Object.entries(edits)) {
+    const client = new Client(world.url, {
+      client_id: 'pin',
+      redirect_uris: ['https://old.test/cb'],
+      token_endpoint_auth_method: 'none',
+    })
+    const browser = newBrowser()
+    const { page } = await openConsent(browser, client)
+    assert.is(page.status, 200, label)
+    await reload(world, edited)
+    await withoutUpstream(world, async () => assertErrorPage(await allow(browser, page), [400]))
+    await stillWorks(world)
+    await reload(world, text)
+    await obtainTokens({ client })
+  }
+})
+
+const clients = (redirectUri: string) => `
+clients:
+  static:
+    pin: { redirect_uris: ["${redirectUri}"] }
+`
+
 test.run()
