@@ -103,7 +103,7 @@ function parseHttpUrl(
   if (value.username !== '' || value.password !== '') {
     return refused(
       'a URL with a user name or password in it',
-      'Remove everything before the @; use `auth` for credentials.',
+      'Remove everything before the @. Credentials have settings of their own: `auth` for an upstream, `proxy_authorization` for a proxy.',
     )
   }
   return { value }

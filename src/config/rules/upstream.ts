@@ -207,8 +207,10 @@ const plainUpstream: Rule = {
   *check(facts) {
     for (const { pointer, route } of routesOf(facts)) {
       const at = `${pointer}/upstream/url`
-      const carriesCredentials = route.auth.type !== 'none' || Object.keys(route.upstream.headers).length > 0
-      if (!carriesCredentials || !facts.known(at) || !isPlainHttp(route.upstream.url)) continue
+      const { auth, identity, upstream } = route
+      const carries =
+        auth.type !== 'none' || identity !== undefined || Object.keys(upstream.headers).length > 0
+      if (!carries || !facts.known(at) || !isPlainHttp(route.upstream.url)) continue
       yield { pointer: at, message: 'credentials cross the network unencrypted', hint: 'Use https.' }
     }
   },
