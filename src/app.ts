@@ -11,7 +11,7 @@ import { countRoutes } from './control/numbers.ts'
 import type { Numbers } from './control/protocol.ts'
 import { routesSince, type Since } from './control/since.ts'
 import { forgetDepartedUsers } from './departed.ts'
-import { UpstreamError } from './errors.ts'
+import { errorFields, GatewayError, UpstreamError } from './errors.ts'
 import { watchExchanges } from './exchanges.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
 import { buildLogins } from './login/index.ts'
@@ -229,12 +229,11 @@ async function listen(server: FastifyInstance, { server: { host, port } }: Confi
 function warmUp({ routes }: Gateway, log: Log): void {
   for (const { name, auth } of routes.values()) {
     auth.warmUp?.().catch((error: unknown) => {
-      const detail = error instanceof UpstreamError ? error.detail : {}
-      log.warn('the upstream could not be looked up yet', {
-        route: name,
-        reason: error instanceof Error ? error.message : String(error),
-        ...detail,
-      })
+      const fields = error instanceof GatewayError ? errorFields(error) : { reason: String(error) }
+      // The first passes, the second only when somebody changes something.
+      if (error instanceof UpstreamError && error.fault === 'credential_refused')
+        log.error('the upstream refuses this gateway', { route: name, ...fields })
+      else log.warn('the upstream could not be looked up yet', { route: name, ...fields })
     })
   }
 }

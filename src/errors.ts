@@ -43,6 +43,26 @@ export abstract class GatewayError extends Error {
     this.detail = detail
     this.retryAfterSeconds = retryAfterSeconds
   }
+
+  get logReason(): string {
+    return this.message
+  }
+}
+
+/**
+ * An error as the log tells it. `status` and `reason` are what the gateway answered and why; what the other side said
+ * goes beneath them, as `upstreamStatus` and `cause`.
+ */
+export function errorFields({ status, code, logReason, detail }: GatewayError): LogDetail {
+  const { status: upstreamStatus, reason: cause, ...rest } = detail
+  return {
+    status,
+    error: code,
+    reason: logReason,
+    ...(upstreamStatus !== undefined && { upstreamStatus }),
+    ...(cause !== undefined && { cause }),
+    ...rest,
+  }
 }
 
 /** A refusal in the words of OAuth. Written as JSON, as a redirect or as a page, depending on who asked. */
@@ -72,6 +92,11 @@ export class PageError extends GatewayError {
     super(message, detail)
     this.status = status
     this.title = title
+  }
+
+  /** The message only says what the person can do. */
+  override get logReason(): string {
+    return this.title
   }
 }
 

@@ -102,8 +102,9 @@ export function createServer({ current, deps, pools, tls }: ServerInput): Fastif
     }
   }
 
-  function failureContext(audience: Endpoint['audience'], { headers }: FastifyRequest) {
-    return { audience, brand: current().brand, headers, log: deps.log }
+  function failureContext(audience: Endpoint['audience'], request: FastifyRequest) {
+    const path = pathOf(request) ?? ''
+    return { audience, path, brand: current().brand, headers: request.headers, log: deps.log }
   }
 
   async function wellKnownOrNothing(request: FastifyRequest, gateway: Gateway): Promise<Reply> {

@@ -25,7 +25,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   chain: ['config:types'],
 
   // Text to Config. It must work offline, so it reaches no store and no network.
-  config: ['chain', 'header-name', 'loopback', 'oauth', 'policy', 'auth/servers', 'slots:types'],
+  config: [
+    'chain',
+    'header-name',
+    'loopback',
+    'oauth',
+    'policy',
+    'auth/servers',
+    'slots:types',
+    'upstream/private-key',
+  ],
 
   // I/O, each room with one kind of it.
   ops: ['errors:types'],
@@ -70,7 +79,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'upstream/client-documents:types',
   ],
   streams: ['gateway:types', 'oauth', 'policy', 'slots:types', 'store'],
-  'mcp-sessions': ['errors', 'oauth', 'ops:types', 'slots:types', 'store'],
+  'mcp-sessions': ['errors', 'oauth', 'ops:types', 'policy/bucket', 'slots:types', 'store'],
   exchanges: [],
   departed: ['endpoints:types', 'gateway:types', 'slots:types', 'store'],
   endpoints: [
@@ -95,12 +104,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Questions to the outside about a configuration that need not run.
   doctor: [
+    'auth/api-key',
     'auth/client-key',
     'auth/configured-server',
+    'auth/destination',
+    'auth/key-check',
+    'auth/own-client',
     'auth/servers',
     'auth/context:types',
     'config:types',
     'errors',
+    'oauth/grant-types',
     'oauth/scope',
     'store/private-files',
     'store/state-folder:types',
@@ -126,6 +140,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'departed',
     'endpoints:types',
+    'endpoints/grants',
     'endpoints/key-attempts',
     'endpoints/register',
     'errors',

@@ -1,12 +1,14 @@
-// Tokens that the gateway can get again without a person at a browser: kept sealed in the store, opened once per
-// version, got anew ahead of their end, with at most one request at a time over all processes.
+// Tokens that the gateway can get again without a person at a browser: kept sealed in the store,
+// got anew ahead of their end, with at most one request at a time over all processes.
 import { GatewayError, UpstreamError } from '../errors.ts'
 import type { Log } from '../ops/log.ts'
 import type { Subject } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
 import { FORMAT, indexes } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
+import { sealedRecords } from '../store/sealed-records.ts'
 import type { Entry, Store } from '../store/store.ts'
+import { isResting } from '../upstream/rest.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
 import { isDue, isExpired } from './refresh.ts'
 
@@ -59,37 +61,26 @@ const MAX_REST_MS = 10_000
 const MAX_IN_MEMORY = 10_000
 
 export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): HeldTokens {
-  const opened = new Map<string, { readonly version: number; readonly tokens: UpstreamTokens }>()
+  const records = sealedRecords<UpstreamTokens>(sealer, PURPOSE, MAX_IN_MEMORY)
   const underway = new Map<string, Promise<Held>>()
-  const resting = new Map<string, { readonly untilMs: number; readonly error: unknown }>()
+  const failed = new Map<string, { readonly atMs: number; readonly error: GatewayError }>()
 
   const recordOf = ({ key }: Place) => `token/${key}`
 
   async function read(place: Place): Promise<Found | undefined> {
     const record = recordOf(place)
     const entry = await store.get<Stored>(record)
-    const tokens = entry && open(record, entry.version, entry.value.sealed)
+    const tokens = entry && records.open(record, entry.value.sealed)
     if (entry === undefined || tokens === undefined) return undefined
     const { refused, replaces } = entry.value
     return { tokens, refused, replaces, entry }
-  }
-
-  function open(record: string, version: number, sealed: string): UpstreamTokens | undefined {
-    const known = opened.get(record)
-    if (known?.version === version) return known.tokens
-    const text = sealer.open(PURPOSE, record, sealed)
-    if (text === undefined) return undefined
-    const tokens = JSON.parse(text) as UpstreamTokens
-    if (opened.size >= MAX_IN_MEMORY) opened.clear()
-    opened.set(record, { version, tokens })
-    return tokens
   }
 
   async function write(place: Place, held: Held): Promise<Held> {
     const { tokens, refused, replaces } = held
     const { subject } = place
     const record = recordOf(place)
-    const sealed = sealer.seal(PURPOSE, record, JSON.stringify(tokens))
+    const sealed = records.seal(record, tokens)
     const value: Stored = { v: FORMAT, subject, sealed, refused, replaces }
     await store.put(record, value, options(place, tokens))
     return held
@@ -120,8 +111,9 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
     const { key } = place
     const running = underway.get(key)
     if (running !== undefined) return running
-    const rest = resting.get(key)
-    if (rest !== undefined && rest.untilMs > now()) return Promise.reject(rest.error)
+    const failure = failed.get(key)
+    if (failure !== undefined && isResting(failure.atMs, restMs(failure.error), now()))
+      return Promise.reject(failure.error)
     const options = { ttlMs: LOCK_TTL_MS, now }
     const started = withLock(store, recordOf(place), options, () => obtainLocked(place, obtain))
       .catch((error: unknown) => letRest(key, error))
@@ -134,9 +126,8 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
   function letRest(key: string, thrown: unknown): never {
     const error = thrown instanceof LockTaken ? obtainedElsewhere() : thrown
     if (error instanceof GatewayError) {
-      if (resting.size >= MAX_IN_MEMORY) resting.clear()
-      const restMs = Math.min((error.retryAfterSeconds ?? 1) * 1000, MAX_REST_MS)
-      resting.set(key, { untilMs: now() + restMs, error })
+      if (failed.size >= MAX_IN_MEMORY) failed.clear()
+      failed.set(key, { atMs: now(), error })
     }
     throw error
   }
@@ -159,7 +150,7 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
     async refused(place, accessToken) {
       const held = await read(place)
       if (held === undefined || held.refused || held.tokens.accessToken !== accessToken) return true
-      if (held.replaces && now() - held.tokens.obtainedAtMs < REPLACE_EVERY_MS) return false
+      if (held.replaces && isResting(held.tokens.obtainedAtMs, REPLACE_EVERY_MS, now())) return false
       // Unless it was replaced meanwhile: the new one must not be lost to a call that comes late with the old one.
       const { entry, tokens } = held
       await store.cas(
@@ -171,6 +162,10 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
       return true
     },
   }
+}
+
+function restMs({ retryAfterSeconds = 1 }: GatewayError): number {
+  return Math.min(retryAfterSeconds * 1000, MAX_REST_MS)
 }
 
 function obtainedElsewhere(): UpstreamError {

@@ -1,9 +1,10 @@
-// The tokens that people have at upstreams: kept sealed, bound to the record they lie in, opened once per version.
+// The tokens that people have at upstreams: kept sealed, bound to the record they lie in.
 import { missing, remembered, union } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import type { Subject } from '../slots.ts'
 import { FORMAT, indexes, keys, type Link } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
+import { sealedRecords } from '../store/sealed-records.ts'
 import type { Store } from '../store/store.ts'
 import { update } from '../store/update.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
@@ -39,26 +40,13 @@ const MAX_SCOPES = 200
 const MAX_OPENED = 10_000
 
 export function createLinks(store: Store, sealer: Sealer, now: () => number): Links {
-  // Opening a seal costs more than reading the record, so the opened tokens are kept while the version stands.
-  const opened = new Map<string, { readonly version: number; readonly tokens: UpstreamTokens }>()
-
-  function open(key: string, version: number, link: Link): UpstreamTokens | undefined {
-    const known = opened.get(key)
-    if (known?.version === version) return known.tokens
-    const text = sealer.open(PURPOSE, key, link.sealed)
-    if (text === undefined) return undefined
-    const tokens = JSON.parse(text) as UpstreamTokens
-    if (opened.size >= MAX_OPENED) opened.clear()
-    opened.set(key, { version, tokens })
-    return tokens
-  }
+  const records = sealedRecords<UpstreamTokens>(sealer, PURPOSE, MAX_OPENED)
 
   const options = (subject: Subject) => ({
     expiresAtMs: now() + UNUSED_MS,
     indexes: [indexes.bySubject(subject)],
   })
   const keyOf = (subject: Subject, fingerprint: string) => keys.link(hashToken(subject), fingerprint)
-  const seal = (key: string, tokens: UpstreamTokens) => sealer.seal(PURPOSE, key, JSON.stringify(tokens))
 
   /** Changes the link while it still holds the tokens that were read: a newer sign-in or refresh wins, a mere touch does not. Each write also keeps it for another 90 days. */
   async function change({ link }: OpenLink, changes: Partial<Link>): Promise<boolean> {
@@ -87,7 +75,7 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
     async find(subject, fingerprint) {
       const key = keyOf(subject, fingerprint)
       const entry = await store.get<Link>(key)
-      const tokens = entry && open(key, entry.version, entry.value)
+      const tokens = entry && records.open(key, entry.value.sealed)
       if (entry === undefined || tokens === undefined) return undefined
       const found = { link: entry.value, tokens }
       if (isUntouched(entry.value)) await touch(key)
@@ -96,7 +84,7 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
 
     async save(subject, fingerprint, tokens, asked) {
       const key = keyOf(subject, fingerprint)
-      const sealed = seal(key, tokens)
+      const sealed = records.seal(key, tokens)
       await update<Link>(store, key, (current) => {
         const link: Link = {
           v: FORMAT,
@@ -119,7 +107,9 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
       const { subject, fingerprint, granted } = found.link
       return change(found, {
         granted: tokens.scope ?? granted,
-        sealed: seal(keyOf(subject, fingerprint), tokens),
+        sealed: records.seal(keyOf(subject, fingerprint), tokens),
+        // Whoever buried it meanwhile was refused the tokens that these replace.
+        dead: false,
       })
     },
 
@@ -141,9 +131,9 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
       for (;;) {
         const entry = await store.get<Link>(key)
         if (entry === undefined) return undefined
-        const tokens = open(key, entry.version, entry.value)
+        const tokens = records.open(key, entry.value.sealed)
         if (!(await store.cas(key, entry.version, undefined))) continue
-        opened.delete(key)
+        records.drop(key)
         return tokens && { link: entry.value, tokens }
       }
     },

@@ -1,5 +1,5 @@
 // What follows a yes on screen 1: on to the upstream, or straight back to the client with a code.
-import { OAuthError } from '../errors.ts'
+import { errorFields, OAuthError } from '../errors.ts'
 import { includesAll } from '../oauth/scope.ts'
 import { hashToken, mintSecret, sameHash } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
@@ -8,7 +8,7 @@ import type { Subject, UpstreamLink } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import { redirectError } from './authorize.ts'
 import { bindCookies, unbindCookie } from './browser-binding.ts'
-import { consentReply } from './consent-reply.ts'
+import { consentReply, OTHER_LIST } from './consent-reply.ts'
 import { listDigest, scopesAtStake } from './consented-scopes.ts'
 import { codeReply } from './grants.ts'
 import type { SignedIn } from './sessions.ts'
@@ -59,8 +59,8 @@ async function sessionCookies({ cookies, begin }: Approved): Promise<readonly st
 /** The page before knew nothing of the person, or something changed since: a yes is worth what was read before it (spec-H2). */
 function showAgain({ gateway, deps, bound, route, signedIn, cookies, begin }: Approved): Promise<Reply> {
   deps.log.info('consent asked again for other scopes', { subject: signedIn.subject, route: route.name })
-  const error = 'The list of scopes is not the one that you saw before. Look at it again.'
-  return consentReply(gateway, deps, { bound, route, session: begin ? undefined : signedIn, cookies, error })
+  const session = begin ? undefined : signedIn
+  return consentReply(gateway, deps, { bound, route, session, cookies, error: OTHER_LIST })
 }
 
 /** A sign-in is when the upstream is asked for all that is due, whichever client it is due for. */
@@ -82,8 +82,7 @@ async function toUpstream(approved: Approved, link: UpstreamLink, relink: boolea
     throw error
   })
   if (started instanceof OAuthError) {
-    const { message: reason, detail } = started
-    deps.log.warn('upstream sign-in cannot begin', { route: route.name, reason, ...detail })
+    deps.log.warn('upstream sign-in cannot begin', { route: route.name, ...errorFields(started) })
     return endWith(approved, started, cookies)
   }
   // Only now the upstream said what it asks for.

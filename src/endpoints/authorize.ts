@@ -1,5 +1,5 @@
 // GET /authorize: judges an authorization request and shows screen 1. Nothing is decided here without a person.
-import { OAuthError, PageError } from '../errors.ts'
+import { errorFields, OAuthError, PageError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import type { Client } from '../oauth/client.ts'
 import { type Parameters, parseParameters, required } from '../oauth/parameters.ts'
@@ -37,7 +37,8 @@ export const authorize: Handle = async (request, gateway, deps) => {
     })
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error
-    deps.log.info('authorization refused', { error: error.code, ...error.detail })
+    const resource = parameters.get('resource')
+    deps.log.info('authorization refused', { client: client.name, resource, ...errorFields(error) })
     return redirectError(redirect, parameters.get('state'), gateway.issuer, error)
   }
 }

@@ -36,6 +36,12 @@ export async function findClient(
   return describeDocument(clientId, await deps.clientDocuments.find(clientId, documents))
 }
 
+export interface AuthenticatedClient {
+  readonly client: Client
+  /** Comes before whatever is done or told for this client. Throws when somebody else was faster with the same assertion. */
+  readonly spendAssertion: () => Promise<void>
+}
+
 /**
  * The client of a request to /token, /revoke or /introspect. Checked before anything is spent, so a stranger's attempt
  * leaves the code or refresh token as it was (sec-R8).
@@ -45,13 +51,13 @@ export async function authenticateClient(
   parameters: Parameters,
   gateway: Gateway,
   deps: Deps,
-): Promise<Client> {
+): Promise<AuthenticatedClient> {
   const presented = presentedCredentials(authorization, parameters)
   const client = await findClient(presented.clientId, gateway, deps)
   if (client === undefined) throw new OAuthError('invalid_client', 'unknown client: register again')
   checkCredentials(client, presented)
-  if (presented.method === 'private_key_jwt') await checkAssertion(client, presented, gateway, deps)
-  return client
+  if (presented.method !== 'private_key_jwt') return { client, spendAssertion: async () => {} }
+  return { client, spendAssertion: await checkAssertion(client, presented, gateway, deps) }
 }
 
 /** A name stands for itself and everything below it. `deny` wins; without `allow` everybody else is trusted. */
@@ -66,7 +72,7 @@ async function checkAssertion(
   { proof = '' }: PresentedCredentials,
   gateway: Gateway,
   deps: Deps,
-): Promise<void> {
+): Promise<AuthenticatedClient['spendAssertion']> {
   const { issuer } = gateway
   const audiences = [issuer, `${issuer}/token`, `${issuer}/revoke`, `${issuer}/introspect`]
   const verifyFor = async (owner: Client) =>
@@ -81,10 +87,25 @@ async function checkAssertion(
     if (renewed === undefined) throw error
     return verifyFor(renewed)
   })
-  // RFC 7523 §3 item 7: an assertion that was seen is worth nothing a second time.
-  const key = `assertion/${hashToken(JSON.stringify([client.id, jti]))}`
-  if (await deps.store.cas(key, ABSENT, { v: FORMAT }, { expiresAtMs })) return
-  throw new OAuthError('invalid_client', 'the client assertion was used before')
+  return spendOnce(`assertion/${hashToken(JSON.stringify([client.id, jti]))}`, expiresAtMs, deps)
+}
+
+/**
+ * RFC 7523 §3 item 7: an assertion that was used is worth nothing a second time. Being presented alone does not use it:
+ * anybody may host a document with keys and sign without end, and each use is a record (sec-R2).
+ */
+async function spendOnce(
+  key: string,
+  expiresAtMs: number,
+  { store }: Deps,
+): Promise<AuthenticatedClient['spendAssertion']> {
+  const usedBefore = () => new OAuthError('invalid_client', 'the client assertion was used before')
+  if ((await store.get(key)) !== undefined) throw usedBefore()
+  let spending: Promise<boolean> | undefined
+  return async () => {
+    spending ??= store.cas(key, ABSENT, { v: FORMAT }, { expiresAtMs })
+    if (!(await spending)) throw usedBefore()
+  }
 }
 
 /** The client as its site describes it by now: a key may be newer than our copy. Undefined: there is nothing to ask anew. */
@@ -103,7 +124,7 @@ async function keysOf({ id, keys }: Client, gateway: Gateway, deps: Deps): Promi
   const inside = isConfigured ? [new URL(keys.uri).hostname] : []
   const rules = { ...documents, privateHosts: [...documents.privateHosts, ...inside] }
   const namedBy = isConfigured ? 'configuration' : 'document'
-  const text = await deps.clientDocuments.keys(keys.uri, rules, namedBy)
+  const text = await deps.clientDocuments.keys(keys.uri, rules, { clientId: id, namedBy })
   try {
     return { keys: parseKeySet(JSON.parse(text)) }
   } catch (error) {

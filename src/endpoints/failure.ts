@@ -1,7 +1,7 @@
 // Errors of the OAuth endpoints as replies: a page for people, JSON for clients. What is not one of our own errors says
 // nothing to the outside and everything to the log.
 import type { IncomingHttpHeaders } from 'node:http'
-import { GatewayError, HttpError } from '../errors.ts'
+import { errorFields, GatewayError, HttpError } from '../errors.ts'
 import type { Log } from '../ops/log.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { messagePage } from '../pages/message.ts'
@@ -10,6 +10,7 @@ import type { Endpoint } from './endpoint.ts'
 
 export interface FailureContext {
   readonly audience: Endpoint['audience']
+  readonly path: string
   readonly brand: string
   readonly headers: IncomingHttpHeaders
   readonly log: Log
@@ -17,14 +18,8 @@ export interface FailureContext {
 
 export function failureReply(thrown: unknown, context: FailureContext): Reply {
   const error = asGatewayError(thrown, context.log)
-  const { status, code, message, detail } = error
-  context.log.info('request refused', {
-    audience: context.audience,
-    status,
-    error: code,
-    reason: message,
-    ...detail,
-  })
+  const { status, code, message } = error
+  context.log.info('request refused', { path: context.path, ...errorFields(error) })
   const retry = retryAfter(error)
   if (context.audience === 'browser') return page(error, context.brand, retry)
   return jsonReply(

@@ -58,6 +58,14 @@ export async function findGrant(
   return store.get<Grant>(keys.grant(grantId))
 }
 
+/** Whether somebody here has let this client in, and it has not ended since. An index is a hint, so each is read. */
+export async function hasGrant(clientId: string, { store }: Pick<Deps, 'store'>): Promise<boolean> {
+  for await (const key of store.list(indexes.byClient(hashToken(clientId)))) {
+    if ((await store.get<Grant>(key))?.value.clientId === clientId) return true
+  }
+  return false
+}
+
 /** False: somebody else changed the grant meanwhile, so it has to be judged again. */
 export async function replaceGrant(entry: Entry<Grant>, next: Grant, { store }: Deps): Promise<boolean> {
   return store.cas(keys.grant(next.id), entry.version, next, writeOptions(next))

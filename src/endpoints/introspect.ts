@@ -16,7 +16,12 @@ import { findGrant } from './grants.ts'
 export const introspect: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters = parseParameters(body)
-  const client = await authenticateClient(headers.authorization, parameters, gateway, deps)
+  const { client, spendAssertion } = await authenticateClient(
+    headers.authorization,
+    parameters,
+    gateway,
+    deps,
+  )
   const token = required(parameters, 'token')
   const presented = parseToken('access', token) ?? parseToken('refresh', token)
   const grant = presented && (await findGrant(presented, deps))?.value
@@ -27,6 +32,7 @@ export const introspect: Handle = async ({ body, headers }, gateway, deps) => {
     mayIntrospect(client, grant) &&
     // A token that a request would be refused with is not active, whatever its expiry says.
     gateway.standing(grant) !== undefined
+  if (visible) await spendAssertion()
   return jsonReply(200, visible ? description(grant, presented?.kind, active, gateway) : { active: false })
 }
 

@@ -1,7 +1,7 @@
 // The MCP path: one request of a client, checked, given the upstream's credentials, and relayed as it comes. The chain
 // reads top to bottom; a failure before the first byte is written as the client's own kind of error.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
+import { errorFields, type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { namingNoRoute, parseScope, union } from '../oauth/scope.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
@@ -54,12 +54,10 @@ async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Pro
   })
   const outcome = await readAndSend(exchange, caller, onBody).finally(over)
   if (outcome.kind === 'stopped') throw await refusal(exchange, caller, outcome)
-  deps.log.debug('relayed', {
-    route: route.name,
-    method: request.method,
-    status: outcome.status,
-    end: outcome.kind,
-  })
+  const { status, kind: end } = outcome
+  // What the upstream says no to for good is the operator's to know; a client sees only that it failed.
+  const level = status === 403 || status >= 500 ? 'info' : 'debug'
+  deps.log[level]('relayed', { route: route.name, method: request.method, status, end })
 }
 
 async function readAndSend(
@@ -96,11 +94,12 @@ function isUnauthorized(outcome: ForwardOutcome): boolean {
 }
 
 async function send(
-  { request, response, route, deps, pools }: McpExchange,
+  exchange: McpExchange,
   caller: Caller,
   credentials: Credentials,
   body: Buffer,
 ): Promise<ForwardOutcome> {
+  const { request, response, route, pools } = exchange
   const { rawHeaders, method = '' } = request
   const { url, headers, forwardHeaders } = route.upstream
   const identity = await route.identity?.headers(caller)
@@ -115,17 +114,26 @@ async function send(
       ...(method === 'POST' && { body }),
       timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
       isStream: isStreamRequest(method, rawHeaders),
-      onResponseHead: (head) => {
-        const session = sessionOf(head.headers)
-        // One that the client named itself may be of nobody here: it must not become the client's by that.
-        const isNew = session !== undefined && head.status < 300 && session !== sessionOf(request.headers)
-        if (isNew) deps.mcpSessions.remember(session, caller, url)
-        return stopAtRefusal(head)
-      },
+      onResponseHead: (head) =>
+        head.status < 300 ? noteSession(exchange, caller, head) : stopAtRefusal(head),
     },
     request,
     response,
   )
+}
+
+/**
+ * An id beyond the ceiling is withheld and the answer stays: the call was carried out, and an upstream that names a new
+ * id in every answer needs none of them.
+ */
+function noteSession({ request, route, deps }: McpExchange, caller: Caller, head: ResponseHead): Verdict {
+  const { url } = route.upstream
+  const brought = sessionOf(request.headers)
+  const named = sessionOf(head.headers)
+  if (request.method === 'DELETE' && brought !== undefined) deps.mcpSessions.forget(brought, caller, url)
+  // One that the client named itself may be of nobody here: it must not become the client's by that.
+  if (named === undefined || named === brought) return 'pass'
+  return deps.mcpSessions.remember(named, caller, url) ? 'pass' : 'pass_without_session'
 }
 
 async function refusal({ route, deps }: McpExchange, caller: Caller, head: ResponseHead): Promise<Error> {
@@ -192,15 +200,9 @@ function writeFailure(
   body: Buffer | undefined,
 ): void {
   const error = asGatewayError(thrown, deps.log)
-  const { status, detail } = error
+  const { status } = error
   const level = status >= 500 ? 'warn' : 'info'
-  deps.log[level]('request failed', {
-    route: route.name,
-    method: request.method,
-    status,
-    reason: error.message,
-    ...detail,
-  })
+  deps.log[level]('request failed', { route: route.name, method: request.method, ...errorFields(error) })
   if (response.headersSent || response.destroyed) {
     response.destroy()
     return

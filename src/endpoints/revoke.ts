@@ -6,7 +6,7 @@ import { type PresentedToken, parseToken } from '../oauth/tokens.ts'
 import { jsonReply } from '../reply.ts'
 import type { Grant } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
-import { authenticateClient } from './clients.ts'
+import { type AuthenticatedClient, authenticateClient } from './clients.ts'
 import type { Deps, Handle } from './endpoint.ts'
 import { checkForm } from './form.ts'
 import { findGrant, replaceGrant, revokeGrant } from './grants.ts'
@@ -16,23 +16,24 @@ const MAX_ATTEMPTS = 50
 export const revoke: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters: Parameters = parseParameters(body)
-  const client = await authenticateClient(headers.authorization, parameters, gateway, deps)
+  const authenticated = await authenticateClient(headers.authorization, parameters, gateway, deps)
   const token = required(parameters, 'token')
   // `token_type_hint` is not needed: our tokens say what they are.
   const presented = parseToken('refresh', token) ?? parseToken('access', token)
-  if (presented !== undefined) await revokeToken(presented, client.id, gateway, deps)
+  if (presented !== undefined) await revokeToken(presented, authenticated, gateway, deps)
   return jsonReply(200, {})
 }
 
 async function revokeToken(
   presented: PresentedToken,
-  clientId: string,
+  { client, spendAssertion }: AuthenticatedClient,
   gateway: Gateway,
   deps: Deps,
 ): Promise<void> {
   for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
     const entry = await findGrant(presented, deps)
-    if (entry === undefined || entry.value.clientId !== clientId) return
+    if (entry === undefined || entry.value.clientId !== client.id) return
+    await spendAssertion()
     const change =
       presented.kind === 'refresh'
         ? endFamily(entry, presented, gateway, deps)

@@ -24,7 +24,8 @@ const GRANTS: { readonly [T in GrantType]: Redeem } = {
 export const token: Handle = async ({ body, headers }, gateway, deps) => {
   checkForm(headers)
   const parameters = parseParameters(body)
-  const client = await authenticateClient(headers.authorization, parameters, gateway, deps)
+  const authenticated = await authenticateClient(headers.authorization, parameters, gateway, deps)
+  const { client } = authenticated
   const asked = required(parameters, 'grant_type')
   const grantType = gateway.grantTypes.find((offered) => offered === asked)
   if (grantType === undefined) {
@@ -34,6 +35,6 @@ export const token: Handle = async ({ body, headers }, gateway, deps) => {
   if (!client.grantTypes.includes(grantType)) {
     throw new OAuthError('unauthorized_client', `this client may not use the grant type ${grantType}`)
   }
-  const issued = await GRANTS[grantType]({ parameters, client, gateway, deps })
+  const issued = await GRANTS[grantType]({ parameters, ...authenticated, gateway, deps })
   return jsonReply(200, tokenResponse(issued, deps.now()), { pragma: 'no-cache' })
 }

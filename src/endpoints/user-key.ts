@@ -1,6 +1,6 @@
 // GET and POST /upstream/key/<route>: screen 2 as a page of our own, where a person pastes their key. The same checks as
 // at the callback; the key is tried at the upstream before it is kept.
-import { OAuthError, PageError, UpstreamError } from '../errors.ts'
+import { errorFields, OAuthError, PageError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { parseParameters } from '../oauth/parameters.ts'
 import { sameHash } from '../oauth/tokens.ts'
@@ -115,7 +115,7 @@ async function tryKey({ form, deps, route }: Visit, key: string): Promise<Refuse
     return error === undefined ? undefined : { status: 403, error }
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
-    deps.log.warn('key not checked', { route: route.name, reason: error.message, ...error.detail })
+    deps.log.warn('key not checked', { route: route.name, ...errorFields(error) })
     return UNANSWERED
   }
 }

@@ -99,7 +99,8 @@ export interface Session {
 export interface McpSession {
   readonly v: typeof FORMAT
   readonly subject: Subject | 'several'
-  readonly usedAtMs: number
+  /** Absent until somebody came back with it. */
+  readonly usedAtMs?: number
 }
 
 /** Somebody who once signed in by name. Found again, and forgotten, when that name leaves the configuration. */

@@ -17,7 +17,6 @@ const MESSAGES: Readonly<Record<RelayFault, string>> = {
 const FAULTS: Readonly<Record<string, RelayFault>> = {
   ETIMEDOUT: 'timeout',
   UND_ERR_CONNECT_TIMEOUT: 'timeout',
-  UND_ERR_HEADERS_TIMEOUT: 'timeout',
   UND_ERR_HEADERS_OVERFLOW: 'bad_response',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'bad_response',
 }

@@ -30,7 +30,8 @@ export function forward(
     const { pools, url, timeouts, ca, isStream, method, headers, body = null } = target
     const dispatcher = pools.dispatcher(url, { connectMs: timeouts.connectMs, ca }, isStream)
     dispatcher.dispatch(
-      { path: pathOf(target), method, headers, body, headersTimeout: timeouts.responseMs },
+      // Each 1xx renews undici's limit; the relay has one that nothing renews.
+      { path: pathOf(target), method, headers, body, headersTimeout: 0 },
       new Relay(target, request, response, { resolve, reject }),
     )
   })

@@ -7,6 +7,8 @@ import { isEventStream, isMcpBody, responseHeaders } from './headers.ts'
 import { JSON_RPC_CODE, jsonRpcError, requestId } from './json-rpc.ts'
 
 const STALL_MS = 60_000
+/** Node fires a longer one at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** An answer nobody wants is read on only as far as that is cheaper than a new connection. */
 const DRAIN_BYTES = 64 * 1024
 const DRAIN_MS = 1_000
@@ -19,8 +21,11 @@ export interface ResponseHead {
   readonly headers: IncomingHttpHeaders
 }
 
-/** `stop`: the client sees nothing of this answer, and the caller may send the request again or answer itself. */
-export type Verdict = 'pass' | 'stop'
+/**
+ * `stop`: the client sees nothing of this answer, and the caller may send the request again or answer itself.
+ * `pass_without_session`: it does not learn the session id that the answer names.
+ */
+export type Verdict = 'pass' | 'pass_without_session' | 'stop'
 
 export interface RelayOptions {
   /** The request's body: sent, and looked at for its id when an error must carry it. */
@@ -75,10 +80,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#controller = controller
     // The client left while the connection was being made.
     if (this.#state === 'over') this.#cancel()
+    else this.#limit(() => this.#fail(upstreamFault('timeout')))
   }
 
   onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders): void {
+    // Nothing is begun by it, so the limit runs on: an upstream that drips 1xx heads would otherwise never be late.
     if (status < 200) return
+    clearTimeout(this.#timer)
     this.#head = { status, headers }
     // To follow it would be to carry the credential to whatever host it names (sec-P8).
     if (status >= 300 && status < 400) this.#refuse('redirected')
@@ -118,6 +126,10 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#fail(error)
       return
     }
+    if (verdict === 'pass_without_session') {
+      const { 'mcp-session-id': _, ...kept } = headers
+      this.#head = { status, headers: kept }
+    }
     if (verdict === 'stop') this.#stop()
     else if (status !== 204 && isMcpBody(headers)) this.#begin()
     else this.#withhold()
@@ -148,8 +160,12 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   /** A chunked body shows only at its end that it was empty. */
   #awaitEmptyEnd(): void {
+    this.#limit(() => this.#refuse('timeout'))
+  }
+
+  #limit(onLate: () => void): void {
     const { responseMs } = this.#options.timeouts
-    if (responseMs > 0) this.#timer = setTimeout(() => this.#refuse('timeout'), responseMs)
+    if (responseMs > 0) this.#timer = setTimeout(onLate, Math.min(responseMs, LONGEST_TIMER_MS))
   }
 
   #answer(body: string): void {

@@ -19,6 +19,7 @@ function fail(thrown: unknown, audience: 'browser' | 'client', headers: Record<s
   const write = (level: string) => (event: string, fields?: LogDetail) => log.push([level, event, fields])
   const context = {
     audience,
+    path: '/authorize',
     brand: 'MCP gateway',
     headers,
     log: { ...silentLog, info: write('info'), error: write('error') },

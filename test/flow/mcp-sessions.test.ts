@@ -1,4 +1,5 @@
 // Whose an MCP session is, on a route whose upstream cannot tell: it sees one credential for everybody.
+import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { Client, callMcp } from '../security/client.ts'
 import { ATTACKER, newBrowser, obtainTokens, PASSWORD_HASHES, TWO_USERS, VICTIM } from '../security/world.ts'
@@ -58,6 +59,7 @@ async function startScene({ after }: TestContext, upstream: Upstream, now?: () =
 }
 
 const LIST = { jsonrpc: '2.0', id: 'list-1', method: 'tools/list' }
+const RESULT = '{"jsonrpc":"2.0","id":"list-1","result":{}}'
 
 test('spec-R8, sec-P17: a session serves who opened it, from every client of theirs, and is 404 for everybody else', async (context) => {
   const upstream = await startMcpServer()
@@ -99,6 +101,7 @@ test('spec-R8: a session that is used now and then is remembered for as long as 
   const upstream = await startMcpServer()
   const scene = await startScene(context, upstream, () => Date.now() + passed)
   const session = await scene.open(scene.victim)
+  assert.is((await scene.list(scene.victim, session)).status, 200)
   for (let day = 2; day <= 60; day += 20) {
     passed = day * DAY_MS
     assert.is((await scene.list(await scene.accessTo('one', VICTIM), session)).status, 200)
@@ -106,12 +109,86 @@ test('spec-R8: a session that is used now and then is remembered for as long as 
   }
 })
 
+test('spec-R8: a session that its person ends is forgotten once the upstream has ended it, and not before', async (context) => {
+  const upstream = await startEnding()
+  const { gateway, victim, thief, open, list } = await startScene(context, upstream)
+  const session = await open(victim)
+  const headers = { authorization: `Bearer ${victim}`, 'mcp-session-id': session }
+  const end = async () => (await fetch(`${gateway.url}/one`, { method: 'DELETE', headers })).status
+  const heard = async (access: string) => {
+    const before = upstream.recorder.count()
+    const { status } = await list(access, session)
+    return [status, upstream.recorder.count() - before]
+  }
+  upstream.knobs.endsWith = 405
+  assert.is(await end(), 405)
+  assert.equal(await heard(thief), [404, 0], 'it goes on, and is still not theirs')
+  assert.equal(await heard(victim), [200, 1])
+  upstream.knobs.endsWith = 200
+  assert.is(await end(), 200)
+  assert.equal(await heard(thief), [404, 1], 'the upstream knows no such session any more')
+  assert.equal(await heard(victim), [404, 1])
+  assert.is((await list(victim, await open(victim))).status, 200, 'and a new one serves')
+})
+
+test('spec-R8: an id beyond the ceiling is withheld with its answer left as it is; ids before it stay bound, others go on', async (context) => {
+  const nowMs = Date.now()
+  let passed = 0
+  const upstream = await startFresh()
+  const scene = await startScene(context, upstream, () => nowMs + passed)
+  const { gateway, victim, thief } = scene
+  const ids: string[] = []
+  for (let call = 0; call < 1_010; call++) {
+    const answer = await callMcp(`${gateway.url}/one`, victim, LIST)
+    assert.equal([answer.status, answer.body.id], [200, 'list-1'])
+    const id = answer.headers.get('mcp-session-id')
+    if (id !== null) ids.push(id)
+  }
+  assert.is(new Set(ids).size, 1_000)
+  assert.is(upstream.recorder.count(), 1_010, 'each call was carried out')
+  for (const id of [ids[0] ?? '', ids[999] ?? '']) {
+    assert.is((await scene.list(thief, id)).status, 404)
+    assert.is((await scene.list(victim, id)).status, 200)
+  }
+  assert.match(await scene.open(thief), /./)
+  assert.is(await scene.open(victim), '')
+  passed = 60_000
+  assert.match(await scene.open(victim), /./, 'a minute later there is room again')
+})
+
+/** Ends sessions, with the status that it is told. */
+async function startEnding() {
+  const knobs = { endsWith: 200 }
+  const living = new Set<string>()
+  const listening = await listen((request, response) => {
+    const brought = request.headers['mcp-session-id'] as string | undefined
+    if (brought !== undefined && !living.has(brought)) return response.writeHead(404).end()
+    if (request.method === 'DELETE') {
+      if (knobs.endsWith === 200) living.delete(brought ?? '')
+      return response.writeHead(knobs.endsWith).end()
+    }
+    const id = brought ?? randomUUID()
+    living.add(id)
+    response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': id }).end(RESULT)
+  })
+  return { ...listening, url: `${listening.origin}/mcp`, recorder: record(listening.server), knobs }
+}
+
+/** Names a new id in every answer. */
+async function startFresh() {
+  const listening = await listen((_, response) => {
+    const headers = { 'content-type': 'application/json', 'mcp-session-id': randomUUID() }
+    response.writeHead(200, headers).end(RESULT)
+  })
+  return { ...listening, url: `${listening.origin}/mcp`, recorder: record(listening.server) }
+}
+
 /** Says the same id to everybody, or the one that the request named: both are to be met. */
 async function startEcho(fixed?: string) {
   const listening = await listen((request, response) => {
     const id = fixed ?? request.headers['mcp-session-id'] ?? 'fresh'
     const headers = { 'content-type': 'application/json', 'mcp-session-id': id }
-    response.writeHead(200, headers).end('{"jsonrpc":"2.0","id":1,"result":{}}')
+    response.writeHead(200, headers).end(RESULT)
   })
   return { ...listening, url: `${listening.origin}/mcp`, recorder: record(listening.server) }
 }

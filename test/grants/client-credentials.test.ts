@@ -56,6 +56,25 @@ test('spec-X1: the secret may come in the body, and keys may stand for it: priva
   )
 })
 
+test('sec-R8: a client assertion gives one token, however many ask at once; a refused request leaves it', async (context) => {
+  const world = await startMachineWorld(context)
+  const signed = {
+    grant_type: 'client_credentials',
+    client_assertion_type: ASSERTION_TYPE,
+    client_assertion: await clientAssertion(world),
+  }
+  const ask = (route: string) =>
+    postForm(`${world.url}/token`, { ...signed, resource: `${world.url}/${route}` })
+  assertRefused(await ask('nowhere'), 'invalid_target')
+  assertRefused(await ask('github'), 'invalid_target', 'a route with the accounts of people')
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('open')))
+  const [taken, ...others] = answers.filter(({ status }) => status === 200)
+  assert.is(others.length, 0)
+  assert.match(await sumOnRoute(world, 'open', String(taken?.body.access_token)), '5')
+  for (const answer of answers) if (answer !== taken) assertRefused(answer, 'invalid_client')
+  assertRefused(await ask('open'), 'invalid_client', 'and later')
+})
+
 test('the keys of a static client may lie inside, where the configuration says', async (context) => {
   const host = await startClientHost()
   context.after(() => host.close())
@@ -72,6 +91,29 @@ test('the keys of a static client may lie inside, where the configuration says',
   })
   assert.is(answer.status, 200, answer.text)
   assert.match(await sumOnRoute(world, 'open', String(answer.body.access_token)), '5')
+})
+
+test('sec-R2: a stranger who asks the host of those keys for documents does not keep the client out', async (context) => {
+  const host = await startClientHost()
+  context.after(() => host.close())
+  const nowMs = Date.now()
+  const clients = `\n    signer: { grant_types: [client_credentials], jwks_uri: "${host.origin}/jwks.json" }\n`
+  const rules = '  cimd: { allow_private_hosts: [127.0.0.1] }\n'
+  const world = await startMachineWorld(context, { clients, rules }, () => nowMs)
+  const body = JSON.stringify({ keys: [world.key.public] })
+  host.paths.set('/jwks.json', { status: 200, headers: { 'content-type': 'application/json' }, body })
+  for (let junk = 0; junk < 8; junk++) {
+    const query = new URLSearchParams({ client_id: `${host.origin}/junk-${junk}.json` })
+    assert.is((await send(`${world.url}/authorize?${query}`)).status, 400)
+  }
+  assert.is(host.recorder.count(), 5)
+  const answer = await postForm(`${world.url}/token`, {
+    grant_type: 'client_credentials',
+    resource: `${world.url}/open`,
+    client_assertion_type: ASSERTION_TYPE,
+    client_assertion: await clientAssertion(world),
+  })
+  assert.is(answer.status, 200, answer.text)
 })
 
 test('a key set that the file names may have certificates beside its keys, up to 64 KiB', async (context) => {

@@ -270,6 +270,24 @@ test('spec-X2: only a client that proves itself, and that the configuration or i
   })
   assert.is(taken.status, 200, taken.text)
   assert.match(await sumOnRoute(second, 'open', String(taken.body.access_token)), '5')
+
+  const once = await clientAssertion({ ...second, key }, host.id)
+  const jags = await Promise.all([1, 2].map(() => second.assertion({ client_id: host.id })))
+  const bringWith = (clientJwt: string, assertion: string | undefined) =>
+    postForm(`${second.url}/token`, {
+      grant_type: JWT_BEARER,
+      assertion,
+      client_assertion_type: ASSERTION_TYPE,
+      client_assertion: clientJwt,
+    })
+  const answers = await Promise.all(jags.map((jag) => bringWith(once, jag)))
+  assert.equal(
+    answers.map(({ status }) => status).sort(),
+    [200, 401],
+    'a client assertion serves one request',
+  )
+  const left = jags[answers.findIndex(({ status }) => status === 401)]
+  assert.is((await bringWith(await clientAssertion({ ...second, key }, host.id), left)).status, 200)
 })
 
 test('spec-X2: an assertion is taken once: not again, not by twenty at once; a failed attempt leaves it', async (context) => {

@@ -130,7 +130,7 @@ test('the log says why a token was refused, and holds none', async () => {
   const token = await world.idp.token(world.mcpUrl, { aud: 'x' })
   await assertRefused(world, token)
   const line = world.gateway.log.filter(({ event }) => event === 'request failed').at(-1)
-  assert.is(line?.fields.reason, 'ERR_JWT_CLAIM_VALIDATION_FAILED aud')
+  assert.is(line?.fields.cause, 'ERR_JWT_CLAIM_VALIDATION_FAILED aud')
   assert.not.match(JSON.stringify(world.gateway.log), token)
 })
 

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { createBucket } from '../../src/policy/bucket.ts'
+import { createBucket, createBuckets } from '../../src/policy/bucket.ts'
 import { suite } from '../support/suite.ts'
 
 const test = suite('policy/bucket')
@@ -35,6 +35,14 @@ test('a clock that is set back neither fills nor empties it', () => {
   assert.is(bucket.take(), 'empty_now')
   clock.pass(1_000)
   assert.is(bucket.take(), 'taken')
+})
+
+test('each owner has one; with too many of them, who has not come for longest begins anew', () => {
+  const buckets = createBuckets({ size: 1, perSecond: 1, most: 2, now: clocked().now })
+  const take = (owners: string) => [...owners].map((owner) => buckets.take(owner))
+  assert.equal(take('aabb'), ['taken', 'empty_now', 'taken', 'empty_now'])
+  assert.equal(take('ac'), ['empty', 'taken'], 'b is forgotten')
+  assert.equal(take('ab'), ['empty', 'taken'])
 })
 
 test.run()

@@ -126,6 +126,50 @@ test('spec-P6: an upstream that never answers is a 504, and its connection is cl
   await closed
 })
 
+test('spec-P6: 1xx heads put no answer off: an upstream that drips them without end is a 504', async (context) => {
+  let dripped = 0
+  const upstream = await startRaw(context, (socket) => {
+    closed = closing(socket)
+    socket.once('data', () => {
+      const drip = setInterval(() => {
+        dripped += 1
+        socket.write('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n')
+      }, 50)
+      socket.once('close', () => clearInterval(drip))
+    })
+  })
+  let closed: Promise<unknown> | undefined
+  const front = await startFront(context, upstream.url, { timeouts: { connectMs: 1_000, responseMs: 1_000 } })
+  const answer = await call(front.url, { body: PING })
+  assert.equal([answer.status, answer.text], [504, error('timeout')])
+  assert.equal((front.outcomes[0] as UpstreamError).detail, {}, 'there is no status to be logged')
+  assert.ok(dripped > 1)
+  await closed
+})
+
+test('an answer after 1xx heads is relayed, and its stream may then be silent for as long as it likes', async (context) => {
+  const upstream = await startRaw(context, (socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n')
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n')
+      setTimeout(() => socket.end('data: late\n\n'), 2_000)
+    })
+  })
+  const front = await startFront(context, upstream.url, { timeouts: { connectMs: 1_000, responseMs: 1_000 } })
+  assert.is((await call(front.url, { body: PING })).text, 'data: late\n\n')
+  assert.equal(front.outcomes, [{ kind: 'relayed', status: 200 }])
+})
+
+test('a limit of years is no limit, and neither is none', async (context) => {
+  const upstream = await startHttp(context, (_, response) => {
+    setTimeout(() => response.writeHead(200, JSON_TYPE).end('{}'), 200)
+  })
+  for (const responseMs of [3_650 * 86_400_000, 0]) {
+    const front = await startFront(context, upstream.url, { timeouts: { connectMs: 1_000, responseMs } })
+    assert.is((await call(front.url, { body: PING })).status, 200)
+  }
+})
+
 test('a TLS handshake that never ends is a 504', async (context) => {
   const upstream = await startRaw(context, () => {})
   const front = await startFront(context, new URL(upstream.url.href.replace('http:', 'https:')), {

@@ -11,6 +11,7 @@ export const clientCredentials: Redeem = async (request) => {
   const { parameters, client, deps } = request
   const subject = machineSubject(client.id)
   const route = checkRoute(request)
+  await request.spendAssertion()
   // Whoever is given this client_id after the client left the configuration must inherit no token.
   await rememberSubject(subject, deps)
   const scopes = union(route.scopes, offered(parameters.get('scope'), route.optionalScopes))

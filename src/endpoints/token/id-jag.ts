@@ -21,6 +21,7 @@ export const idJag: Redeem = async (request) => {
   const { jti, resource, scope } = checkIdJag(token, { clientId: client.id, resource: requested }, deps.now())
   const route = await routeFor(resource, token, request)
   const scopes = idJagScopes(route, scope, parameters.get('scope'))
+  await request.spendAssertion()
   await spend(JSON.stringify(['id_jag', subject, jti]), expiresAtMs, request)
   // When their issuer leaves the configuration, what they have goes too.
   await rememberSubject(subject, deps)

@@ -1,18 +1,17 @@
 // What every grant type at /token has in hand, what it hands over, and how that is told to the client.
 import { OAuthError } from '../../errors.ts'
 import type { Gateway } from '../../gateway.ts'
-import type { Client } from '../../oauth/client.ts'
 import { type Entitlement, findAccessToken, issueAccess } from '../../oauth/grant.ts'
 import type { Parameters } from '../../oauth/parameters.ts'
 import { formatScope } from '../../oauth/scope.ts'
 import { hashToken, mintGrantId, mintToken } from '../../oauth/tokens.ts'
 import type { Grant } from '../../store/records.ts'
+import type { AuthenticatedClient } from '../clients.ts'
 import type { Deps } from '../endpoint.ts'
 import { storeGrant } from '../grants.ts'
 
-export interface TokenRequest {
+export interface TokenRequest extends AuthenticatedClient {
   readonly parameters: Parameters
-  readonly client: Client
   readonly gateway: Gateway
   readonly deps: Deps
 }

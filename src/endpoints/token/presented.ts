@@ -29,6 +29,8 @@ export function redeemPresented(parameter: string, kind: TokenKind, attempt: Att
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
       const entry = await findGrant(presented, request.deps)
       if (entry === undefined) throw invalidGrant('unknown')
+      // Of another client's grant nothing can come.
+      if (entry.value.clientId === request.client.id) await request.spendAssertion()
       const issued = await attempt(request, presented, entry)
       if (issued !== undefined) return issued
     }

@@ -1,0 +1,140 @@
+// What is kept of the MCP sessions that upstreams give out, and for how long. Who may use them is in flow/mcp-sessions.
+import * as assert from 'uvu/assert'
+import { HttpError } from '../src/errors.ts'
+import { createMcpSessions } from '../src/mcp-sessions.ts'
+import type { Log } from '../src/ops/log.ts'
+import type { Caller, Subject } from '../src/slots.ts'
+import { memoryStore } from '../src/store/memory.ts'
+import type { Store } from '../src/store/store.ts'
+import { suite } from './support/suite.ts'
+
+const test = suite('mcp-sessions')
+const HOUR_MS = 60 * 60_000
+const DAY_MS = 24 * HOUR_MS
+const UPSTREAM = new URL('https://mcp.example/mcp')
+
+const callerOf = (name: string): Caller => ({
+  subject: `users/${name}` as Subject,
+  profile: { kind: 'person', name, groups: [], claims: {} },
+  clientId: 'c',
+  grantId: 'g',
+  tokenHash: 'h',
+  route: 'one',
+  scopes: [],
+})
+const OWNER = callerOf('owner')
+const THIEF = callerOf('thief')
+
+function scene() {
+  let nowMs = 1_000_000
+  const inner = memoryStore(() => nowMs)
+  const written = new Set<string>()
+  const store: Store = {
+    ...inner,
+    cas(key, ...rest) {
+      written.add(key)
+      return inner.cas(key, ...rest)
+    },
+  }
+  const warnings: string[] = []
+  const quiet = () => {}
+  const log = { debug: quiet, info: quiet, error: quiet, warn: (text: string) => warnings.push(text) }
+  const sessions = createMcpSessions(store, () => nowMs, log as unknown as Log)
+  return {
+    warnings,
+    pass(ms: number) {
+      nowMs += ms
+    },
+    remember: (id: string, caller = OWNER) => sessions.remember(id, caller, UPSTREAM),
+    forget: (id: string, caller = OWNER) => sessions.forget(id, caller, UPSTREAM),
+    use: (id: string, caller = OWNER) => sessions.check(id, caller, UPSTREAM),
+    async isRefused(id: string, caller = THIEF): Promise<boolean> {
+      try {
+        await sessions.check(id, caller, UPSTREAM)
+        return false
+      } catch (error) {
+        return error instanceof HttpError && error.status === 404
+      }
+    },
+    /** Records that are there, once everything under way is written. */
+    async count() {
+      await new Promise(setImmediate)
+      const entries = await Promise.all([...written].map((key) => inner.get(key)))
+      return entries.filter((entry) => entry !== undefined).length
+    },
+  }
+}
+
+test('spec-R8: an id that nobody comes back with is kept for an hour, one that its person used for 30 days', async () => {
+  const { remember, use, pass, count, isRefused } = scene()
+  remember('used')
+  remember('left')
+  assert.is(await isRefused('left'), true, 'an attempt of somebody else is no use')
+  await use('used')
+  await use('used')
+  assert.is(await count(), 2)
+  pass(HOUR_MS + 1)
+  assert.is(await count(), 1)
+  assert.is(await isRefused('used'), true)
+  pass(29 * DAY_MS)
+  await use('used')
+  assert.is(await count(), 1)
+  pass(29 * DAY_MS)
+  assert.is(await isRefused('used'), true, 'each use counts')
+  pass(2 * DAY_MS)
+  assert.is(await count(), 0)
+})
+
+test('a session that its person ended leaves no record, also when it is ended at its first use', async () => {
+  const { remember, use, forget, count } = scene()
+  for (const id of ['a', 'b']) {
+    remember(id)
+    await use(id)
+    forget(id)
+  }
+  remember('never used')
+  forget('never used')
+  assert.is(await count(), 0)
+})
+
+test('nobody ends the session of somebody else, nor one of several people', async () => {
+  const { remember, forget, count, isRefused, use } = scene()
+  remember('own')
+  forget('own', THIEF)
+  assert.is(await count(), 1)
+  assert.is(await isRefused('own'), true)
+  remember('constant')
+  remember('constant', THIEF)
+  forget('constant')
+  assert.is(await count(), 2)
+  await use('constant')
+  await use('constant', THIEF)
+})
+
+test('an id of several people stays one of theirs for as long as any of them uses it', async () => {
+  const { remember, pass, use } = scene()
+  remember('constant')
+  remember('constant', THIEF)
+  for (let day = 0; day < 60; day += 20) {
+    await use('constant')
+    pass(20 * DAY_MS)
+  }
+  remember('constant')
+  await use('constant', THIEF)
+})
+
+test('a person gets a thousand ids at once and one a second later; what is beyond is not to be given out and leaves no record', async () => {
+  const { remember, pass, count, isRefused, warnings } = scene()
+  const taken = Array.from({ length: 1_500 }, (_, index) => remember(`id ${index}`))
+  assert.is(taken.filter(Boolean).length, 1_000)
+  assert.is(taken.lastIndexOf(true), 999)
+  assert.is(await count(), 1_000)
+  assert.equal(warnings, ['too many MCP sessions of one person'])
+  assert.is(await isRefused('id 999'), true)
+  assert.is(remember('mine', THIEF), true, 'others go on')
+  pass(1_000)
+  assert.is(remember('next'), true)
+  assert.is(remember('and next'), false)
+})
+
+test.run()
