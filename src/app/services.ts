@@ -6,6 +6,7 @@ import { createRefresh } from '../auth/refresh.ts'
 import { createRevocations } from '../auth/revocations.ts'
 import type { Config } from '../config/types.ts'
 import type { Deps } from '../endpoints/endpoint.ts'
+import { hasGrant } from '../endpoints/grants.ts'
 import { createKeyAttempts } from '../endpoints/key-attempts.ts'
 import { createRegistrations } from '../endpoints/register.ts'
 import type { Gateway } from '../gateway.ts'
@@ -47,6 +48,9 @@ export async function openServices({ config, paths, current, now, log }: Service
   const egress = createEgress({ proxy, authorization, direct })
   const http = createControlHttp({ egress })
   const pools = createPools({ egress })
+  const isInUse = async (clientId: string) =>
+    current().staticClients.has(clientId) || hasGrant(clientId, { store })
+  const polite = createPolite({ strangers: createControlHttp({ egress }), inUse: http, isInUse, now })
   const shared = { store, sealer, signingKeys: createSigningKeys(store, sealer, now), now, log }
   const links = createLinks(store, sealer, now)
   const revocations = createRevocations(http, log)
@@ -55,7 +59,7 @@ export async function openServices({ config, paths, current, now, log }: Service
     deps: {
       ...shared,
       streams: createStreams({ store, current, now }),
-      clientDocuments: createClientDocuments(createPolite(http, now), now),
+      clientDocuments: createClientDocuments({ http: polite, isInUse, now }),
       issuerKeys: createIssuerKeys({ http, now, log }),
       registrations: createRegistrations(now),
       keyAttempts: createKeyAttempts(now),

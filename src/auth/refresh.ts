@@ -7,6 +7,7 @@ import { LockTaken, withLock } from '../store/lock.ts'
 import type { Store } from '../store/store.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import { refreshTokens } from '../upstream/refresh-token.ts'
+import { isResting } from '../upstream/rest.ts'
 import type { UpstreamServer, UpstreamTokens } from '../upstream/server.ts'
 import type { Links, OpenLink } from './links.ts'
 import type { Revocations } from './revocations.ts'
@@ -30,10 +31,13 @@ export interface RefreshRequest {
 export type Refresh = (request: RefreshRequest, stale: OpenLink) => Promise<OpenLink | undefined>
 
 /** The request may take 15 s; a holder that died must not block longer than needed. */
-const LOCK_TTL_MS = 25_000
+export const LINK_LOCK_TTL_MS = 25_000
 const MAX_AHEAD_MS = 60_000
 const MAX_REST_MS = 10_000
-const MAX_RESTING = 10_000
+const MAX_FAILED = 10_000
+
+/** Held by whoever gets new tokens for a link, until they are stored: so those that were made last are those that are kept. */
+export const linkLock = (subject: Subject, fingerprint: string) => `refresh/${fingerprint}/${subject}`
 
 /** Inside the last tenth of its life, at most a minute before the end: a short token is not refreshed on every call (design §5). `spread` widens or narrows that. */
 export function isDue({ expiresAtMs, obtainedAtMs }: UpstreamTokens, nowMs: number, spread = 1): boolean {
@@ -61,7 +65,7 @@ export interface Refreshes {
 
 export function createRefresh({ links, revocations, store, http, now }: RefreshDeps): Refreshes {
   const underway = new Map<string, Promise<OpenLink | undefined>>()
-  const resting = new Map<string, { readonly untilMs: number; readonly error: UpstreamError }>()
+  const failed = new Map<string, { readonly atMs: number; readonly error: UpstreamError }>()
 
   async function refreshLocked(
     { subject, fingerprint, server, resource }: RefreshRequest,
@@ -94,12 +98,15 @@ export function createRefresh({ links, revocations, store, http, now }: RefreshD
   }
 
   const refresh: Refresh = (request, stale) => {
-    const name = `refresh/${stale.link.fingerprint}/${request.subject}`
+    const name = linkLock(request.subject, stale.link.fingerprint)
     const running = underway.get(name)
     if (running !== undefined) return running
-    const rest = resting.get(name)
-    if (rest !== undefined && rest.untilMs > now()) return Promise.reject(rest.error)
-    const started = withLock(store, name, { ttlMs: LOCK_TTL_MS, now }, () => refreshLocked(request, stale))
+    const failure = failed.get(name)
+    if (failure !== undefined && isResting(failure.atMs, restMs(failure.error), now()))
+      return Promise.reject(failure.error)
+    const started = withLock(store, name, { ttlMs: LINK_LOCK_TTL_MS, now }, () =>
+      refreshLocked(request, stale),
+    )
       .catch((error: unknown) => rethrow(error, name))
       .finally(() => underway.delete(name))
     underway.set(name, started)
@@ -110,8 +117,8 @@ export function createRefresh({ links, revocations, store, http, now }: RefreshD
     const failure = error instanceof LockTaken ? refreshedElsewhere() : error
     if (failure instanceof UpstreamError) {
       // An upstream in trouble is not asked again by every request that comes in.
-      if (resting.size >= MAX_RESTING) resting.clear()
-      resting.set(name, { untilMs: now() + restMs(failure), error: failure })
+      if (failed.size >= MAX_FAILED) failed.clear()
+      failed.set(name, { atMs: now(), error: failure })
     }
     throw failure
   }

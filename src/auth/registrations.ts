@@ -1,11 +1,13 @@
 // The gateway's own registrations at upstream authorization servers (RFC 7591): one for each issuer, redirect URI and use, kept
 // sealed, never shown to another server (spec-U4), made anew when the server forgot it or its secret has expired.
+import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
-import { withLock } from '../store/lock.ts'
+import { LockTaken, withLock } from '../store/lock.ts'
 import { FORMAT } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { isForgotten } from '../upstream/known-client.ts'
-import type { UpstreamRegistration } from '../upstream/register.ts'
+import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
+import { isResting } from '../upstream/rest.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
 import { type OwnClientInput, signsIn } from './own-client.ts'
@@ -24,7 +26,7 @@ interface Sealed {
 }
 
 export interface Registrations {
-  /** The one there is, or the one that `register` makes. Throws what `register` throws. */
+  /** The one there is, or the one that `register` makes. Throws what `register` throws; as all that wait for each other here, UpstreamError when the wait is over. */
   at(issuer: string, register: () => Promise<UpstreamRegistration>): Promise<UpstreamRegistration>
   /** It is what the gateway is known by there. Without this for long it is forgotten. */
   noteUsed(issuer: string): Promise<void>
@@ -52,7 +54,9 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   const identity = signsIn(who) ? [who.redirectUri] : [who.redirectUri, who.grantTypes]
   const keyOf = (issuer = '') => `registered/${hashToken(JSON.stringify([issuer, ...identity]))}`
   const locked = <T>(key: string, work: () => Promise<T>) =>
-    withLock(store, key, { ttlMs: LOCK_TTL_MS, now }, work)
+    withLock(store, key, { ttlMs: LOCK_TTL_MS, now }, work).catch((error: unknown) => {
+      throw error instanceof LockTaken ? registeredElsewhere() : error
+    })
 
   async function read(key: string): Promise<{ entry: Entry<Sealed>; held: Registered } | undefined> {
     const entry = await store.get<Sealed>(key)
@@ -69,7 +73,9 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
     secretExpiresAtMs !== undefined && secretExpiresAtMs <= now()
 
   const mayBeReplaced = ({ provenAtMs, registeredAtMs }: Registered) =>
-    provenAtMs !== undefined || registeredAtMs === undefined || now() - registeredAtMs > UNPROVEN_REST_MS
+    provenAtMs !== undefined ||
+    registeredAtMs === undefined ||
+    !isResting(registeredAtMs, UNPROVEN_REST_MS, now())
 
   const dropWhere = (server: UpstreamServer, isGone: () => Promise<boolean>): Promise<boolean> =>
     locked(keyOf(server.issuer), async () => {
@@ -89,7 +95,8 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
       locked(keyOf(issuer), async () => {
         const key = keyOf(issuer)
         const found = await read(key)
-        if (found !== undefined && !isExpired(found.held)) return found.held
+        if (found !== undefined && isClientId(found.held.clientId) && !isExpired(found.held))
+          return found.held
         const registered = await register()
         const { value, options } = usedNow(seal(key, { ...registered, registeredAtMs: now() }), now())
         await store.put(key, value, options)
@@ -114,4 +121,8 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
     dropIfForgotten: (server) => dropWhere(server, () => isForgotten(http, server, now())),
     drop: (server) => dropWhere(server, async () => true),
   }
+}
+
+function registeredElsewhere(): UpstreamError {
+  return new UpstreamError('unavailable', 'the gateway is being registered at the upstream elsewhere', {}, 5)
 }

@@ -8,6 +8,8 @@ import type { UpstreamAuth } from '../slots.ts'
 import { FORMAT } from '../store/records.ts'
 import { clientMetadata } from '../upstream/client-metadata.ts'
 import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
+import { isClientId } from '../upstream/register.ts'
+import { isResting } from '../upstream/rest.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
 import {
@@ -22,6 +24,7 @@ import {
 import { checkEndpointHosts, noteHostsUsed } from './endpoint-hosts.ts'
 import { ownClientAt, signsIn } from './own-client.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
+import { checkStillPublished } from './still-published.ts'
 import { NOTED_EVERY_MS } from './unused.ts'
 
 export interface ServerSource {
@@ -58,6 +61,12 @@ interface Remembered {
   readonly sealed: string
 }
 
+interface Opened {
+  readonly sealed: string
+  readonly facts: Facts
+  readonly destination: Destination
+}
+
 const PURPOSE = 'upstream-server'
 /** Requests that fail together are one doubt, and a server in trouble is not asked again and again. */
 const DOUBT_EVERY_MS = 30_000
@@ -71,7 +80,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   const { upstream, redirectUri, ownClient } = input
   const key = `discovered/${hashToken(JSON.stringify(identityOf(input)))}`
   const registrations = createRegistrations(ownClient, deps)
-  let cached: { readonly version: number; readonly destination: Destination } | undefined
+  let cached: Opened | undefined
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
   let recognised: { readonly clientId: string; readonly atMs: number } | undefined
@@ -81,9 +90,9 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   let notedAtMs = Number.NEGATIVE_INFINITY
 
   async function known(): Promise<Destination | undefined> {
-    const destination = await remembered()
+    const destination = (await remembered())?.destination
     const issuer = destination?.server.issuer
-    if (issuer === undefined || now() - notedAtMs < NOTED_EVERY_MS) return destination
+    if (issuer === undefined || isResting(notedAtMs, NOTED_EVERY_MS, now())) return destination
     notedAtMs = now()
     await Promise.all([noteHostsUsed(issuer, deps), registrations.noteUsed(issuer)])
     return destination
@@ -98,14 +107,16 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     named = issuer
   }
 
-  async function remembered(): Promise<Destination | undefined> {
+  async function remembered(): Promise<Opened | undefined> {
     const entry = await store.get<Remembered>(key)
     if (entry === undefined) return undefined
-    if (cached?.version === entry.version) return cached.destination
+    if (cached?.sealed === entry.value.sealed) return cached
     const text = sealer.open(PURPOSE, key, entry.value.sealed)
     if (text === undefined) return undefined
-    cached = { version: entry.version, destination: destinationOf(input, JSON.parse(text) as Facts) }
-    return cached.destination
+    const facts = JSON.parse(text) as Facts
+    if (facts.registration !== undefined && !isClientId(facts.registration.clientId)) return undefined
+    cached = { sealed: entry.value.sealed, facts, destination: destinationOf(input, facts) }
+    return cached
   }
 
   async function discover(): Promise<Destination> {
@@ -121,11 +132,13 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     return destination
   }
 
-  const learnt = () => learn({ input, registrations, deps, checkNamed })
+  const learnt = async () =>
+    learn({ input, known: (await remembered())?.facts, registrations, deps, checkNamed })
 
   async function recognisedFacts(facts: Facts): Promise<Facts> {
     const { server } = destinationOf(input, facts)
-    const isDue = recognised?.clientId !== server.clientId || now() - recognised.atMs > RECOGNITION_MS
+    const isDue =
+      recognised?.clientId !== server.clientId || !isResting(recognised.atMs, RECOGNITION_MS, now())
     // Without browsers nobody can be lost there: the token endpoint will say it.
     if (!signsIn(ownClient) || !isRegistered(server) || !isDue) return facts
     const isDropped = await registrations.dropIfForgotten(server)
@@ -155,7 +168,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     known,
     renew,
     doubt() {
-      if (now() - doubtedAtMs < DOUBT_EVERY_MS) return
+      if (isResting(doubtedAtMs, DOUBT_EVERY_MS, now())) return
       doubtedAtMs = now()
       // Most often it is down and has not moved: then nothing is learnt, and nothing changes.
       renew().catch((error: unknown) =>
@@ -186,13 +199,15 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
 
 interface Lesson {
   readonly input: DiscoveryInput
+  /** What is remembered, if anything is. */
+  readonly known: Facts | undefined
   readonly registrations: Registrations
   readonly deps: AuthDeps
   /** Before anything is written down about it. Throws UpstreamError. */
   readonly checkNamed: (issuer: string) => void
 }
 
-async function learn({ input, registrations, deps, checkNamed }: Lesson): Promise<Facts> {
+async function learn({ input, known, registrations, deps, checkNamed }: Lesson): Promise<Facts> {
   const { http } = deps
   const use = signsIn(input.ownClient) ? 'sign_in' : 'service'
   const resource = await discoverResource(http, input.upstream)
@@ -200,6 +215,7 @@ async function learn({ input, registrations, deps, checkNamed }: Lesson): Promis
     input.issuer === undefined
       ? await discoverServerOf(http, resource, derivedTrust(input, resource.issuer), use)
       : await discoverServer(http, input.issuer, 'configured', use)
+  checkStillPublished(known, { resource, metadata }, input, deps)
   checkNamed(metadata.issuer)
   await checkEndpointHosts(metadata, input.endpointHosts, deps)
   if (input.client !== undefined) return { resource, metadata, registration: undefined }

@@ -3,10 +3,12 @@
 import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
+import { isResting } from '../upstream/rest.ts'
 import { SERVICE_GRANTS, type ServiceGrant } from '../upstream/service-tokens.ts'
 import { type SourceAuth, sourceOf, withoutBrowser } from './configured-server.ts'
 import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
+import { isForgotten } from './forgotten.ts'
 import type { ClientDocumentSource } from './server-source.ts'
 
 export interface ServiceSource {
@@ -26,16 +28,16 @@ export function serviceSource(auth: SourceAuth, grant: ServiceGrant, context: Au
   const { now } = context.deps
   const server: AuthContext['server'] = (reference) => withoutBrowser(context.server(reference))
   const source = sourceOf(auth, { ...context, server }, [SERVICE_GRANTS[grant]])
-  let failed: { readonly untilMs: number; readonly error: UpstreamError } | undefined
+  let failed: { readonly atMs: number; readonly error: UpstreamError } | undefined
 
   async function destination(): Promise<Destination> {
     const known = await source.known()
     if (known !== undefined) return known
-    if (failed !== undefined && failed.untilMs > now()) throw failed.error
+    if (failed !== undefined && isResting(failed.atMs, REST_MS, now())) throw failed.error
     try {
       return await source.renew()
     } catch (error) {
-      if (error instanceof UpstreamError) failed = { untilMs: now() + REST_MS, error }
+      if (error instanceof UpstreamError) failed = { atMs: now(), error }
       throw error
     }
   }
@@ -44,14 +46,6 @@ export function serviceSource(auth: SourceAuth, grant: ServiceGrant, context: Au
     const result = await work(at)
     await source.proved(at)
     return result
-  }
-
-  /** The error that brought us here is the one to tell, if the server can't be asked. */
-  async function isReplaced(at: Destination): Promise<boolean> {
-    return source.disowned(at).catch((error: unknown) => {
-      if (error instanceof UpstreamError) return false
-      throw error
-    })
   }
 
   return {
@@ -63,16 +57,11 @@ export function serviceSource(auth: SourceAuth, grant: ServiceGrant, context: Au
         return await proven(at, work)
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error
-        if (isClientUnknown(error) && (await isReplaced(at))) return proven(await destination(), work)
+        if (await isForgotten(source, at, error)) return proven(await destination(), work)
         source.doubt()
         throw error
       }
     },
     clientDocuments: source.clientDocument === undefined ? [] : [source.clientDocument],
   }
-}
-
-/** Said by the token endpoint to the request itself. `unauthorized_client` is said to a client that is known. */
-function isClientUnknown({ fault, detail }: UpstreamError): boolean {
-  return fault === 'credential_refused' && detail.upstreamError === 'invalid_client'
 }

@@ -3,7 +3,9 @@
 import { OAuthError, UpstreamError } from '../errors.ts'
 import { type ClientDocument, parseClientDocument } from '../oauth/client-document.ts'
 import { lifetimeMs } from './cache-lifetime.ts'
-import type { ControlAnswer, ControlHttp, Trust } from './http.ts'
+import type { ControlAnswer, Trust } from './http.ts'
+import type { PoliteHttp } from './politeness.ts'
+import { isResting } from './rest.ts'
 
 export interface DocumentRules {
   readonly privateSchemes: readonly string[]
@@ -13,17 +15,24 @@ export interface DocumentRules {
 
 export type KeySetSource = 'document' | 'configuration'
 
+/** Whose key set it is, and who says where. */
+export interface KeySetOwner {
+  readonly clientId: string
+  readonly namedBy: KeySetSource
+}
+
 export interface ClientDocuments {
   /** Throws OAuthError: `invalid_client` for a document that can't be used, `temporarily_unavailable` for one that can't be had now. */
   find(clientId: string, rules: DocumentRules): Promise<ClientDocument>
   /** A client's key set, by the address that its document names, or the configuration. */
-  keys(uri: string, rules: DocumentRules, namedBy: KeySetSource): Promise<string>
+  keys(uri: string, rules: DocumentRules, owner: KeySetOwner): Promise<string>
   /** Has what is known of this address fetched anew when it is needed next. False: it is not known, or too new for that. */
   expire(uri: string): boolean
 }
 
 /** Short enough that a change arrives, long enough that a popular client is not a flood, and that a sign-in ends with what it began with. */
 const LIFETIMES = { minMs: 30_000, maxMs: 24 * 60 * 60_000, defaultMs: 5 * 60_000 }
+/** As many of strangers, and as many of clients in use. */
 const MAX_CACHED = 1_000
 /** What the draft recommends for documents (§6.6) holds for all that strangers have us fetch and keep. */
 const STRANGERS_MAX_BYTES = 5 * 1024
@@ -34,10 +43,19 @@ const MAX_BYTES: Readonly<Record<KeySetSource, number>> = {
 }
 
 interface Cached {
+  readonly clientId: string
   readonly text: string
   readonly fetchedAtMs: number
   readonly freshUntilMs: number
   readonly usableUntilMs: number
+}
+
+/** What to fetch, for which client. */
+interface Wanted {
+  readonly uri: string
+  readonly clientId: string
+  readonly rules: DocumentRules
+  readonly maxBytes: number
 }
 
 /** `ttlMs` undefined: it came out of the cache. */
@@ -46,16 +64,28 @@ interface Fetched {
   readonly ttlMs: number | undefined
 }
 
-export function createClientDocuments(http: ControlHttp, now: () => number): ClientDocuments {
-  // In the order of use, so what strangers fill it with goes before what people need.
-  const cache = new Map<string, Cached>()
+export interface ClientDocumentsOptions {
+  readonly http: PoliteHttp
+  /** Whether people here use this client. */
+  readonly isInUse: (clientId: string) => Promise<boolean>
+  readonly now: () => number
+}
 
-  async function fetchText(uri: string, { privateHosts }: DocumentRules, maxBytes: number): Promise<Fetched> {
+export function createClientDocuments({ http, isInUse, now }: ClientDocumentsOptions): ClientDocuments {
+  // Both in the order of use. Once the first is full, what belongs to a client in use moves to the second, where
+  // strangers can't push it out.
+  const cache = new Map<string, Cached>()
+  const kept = new Map<string, Cached>()
+  const lookUp = (uri: string) => kept.get(uri) ?? cache.get(uri)
+
+  async function fetchText({ uri, clientId, rules, maxBytes }: Wanted): Promise<Fetched> {
     const url = new URL(uri)
-    const trust: Trust = privateHosts.includes(url.hostname) ? { derivedFrom: url.hostname } : 'foreign'
+    const isPrivate = rules.privateHosts.includes(url.hostname)
+    const trust: Trust = isPrivate ? { derivedFrom: url.hostname } : 'foreign'
     const answer = await http({
       method: 'GET',
       url,
+      client: clientId,
       headers: { accept: 'application/json' },
       trust,
       maxBytes,
@@ -75,12 +105,13 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
    * The last good document stands in while its host can't be asked: anybody can spend the few requests that we send to
    * a host, and that must not lock out the people who use its client.
    */
-  async function load(uri: string, rules: DocumentRules, maxBytes: number): Promise<Fetched> {
-    const cached = cache.get(uri)
+  async function load(wanted: Wanted): Promise<Fetched> {
+    const { uri } = wanted
+    const cached = lookUp(uri)
     if (cached !== undefined && cached.freshUntilMs > now())
       return { text: touch(uri, cached), ttlMs: undefined }
     try {
-      return await fetchText(uri, rules, maxBytes)
+      return await fetchText(wanted)
     } catch (error) {
       if (!isUnreachable(error) || cached === undefined || cached.usableUntilMs <= now())
         return asPublicError(error)
@@ -89,47 +120,61 @@ export function createClientDocuments(http: ControlHttp, now: () => number): Cli
   }
 
   function touch(uri: string, cached: Cached): string {
-    cache.delete(uri)
-    cache.set(uri, cached)
+    const holder = kept.has(uri) ? kept : cache
+    holder.delete(uri)
+    holder.set(uri, cached)
     return cached.text
   }
 
-  function remember(uri: string, text: string, ttlMs: number): void {
+  async function makeRoom(): Promise<void> {
+    for (const [uri, cached] of cache) {
+      if (cache.size <= MAX_CACHED) return
+      const isKept = await isInUse(cached.clientId)
+      // Fetched anew meanwhile, or somebody who made room at the same time was here first.
+      if (cache.get(uri) !== cached) continue
+      cache.delete(uri)
+      if (!isKept) continue
+      kept.set(uri, cached)
+      const [leastUsed] = kept.keys()
+      if (kept.size > MAX_CACHED && leastUsed !== undefined) kept.delete(leastUsed)
+    }
+  }
+
+  async function remember({ uri, clientId }: Wanted, { text, ttlMs }: Fetched): Promise<void> {
+    if (ttlMs === undefined || ttlMs === 0) return
     const fetchedAtMs = now()
     touch(uri, {
+      clientId,
       text,
       fetchedAtMs,
       freshUntilMs: fetchedAtMs + ttlMs,
       usableUntilMs: fetchedAtMs + LIFETIMES.maxMs,
     })
-    const [leastUsed] = cache.keys()
-    if (cache.size > MAX_CACHED && leastUsed !== undefined) cache.delete(leastUsed)
-  }
-
-  function rememberFetched(uri: string, { text, ttlMs }: Fetched): void {
-    if (ttlMs !== undefined && ttlMs > 0) remember(uri, text, ttlMs)
+    await makeRoom()
   }
 
   function expire(uri: string): boolean {
-    const cached = cache.get(uri)
-    if (cached === undefined || now() - cached.fetchedAtMs < LIFETIMES.minMs) return false
+    const cached = lookUp(uri)
+    if (cached === undefined || isResting(cached.fetchedAtMs, LIFETIMES.minMs, now())) return false
     // It goes on to stand in while its host can't be asked.
-    cache.set(uri, { ...cached, freshUntilMs: 0 })
+    touch(uri, { ...cached, freshUntilMs: 0 })
     return true
   }
 
   return {
     expire,
     async find(clientId, rules) {
-      const fetched = await load(clientId, rules, STRANGERS_MAX_BYTES)
+      const wanted = { uri: clientId, clientId, rules, maxBytes: STRANGERS_MAX_BYTES }
+      const fetched = await load(wanted)
       // Looked at before it is remembered.
       const document = parseClientDocument(clientId, fetched.text, rules.privateSchemes)
-      rememberFetched(clientId, fetched)
+      await remember(wanted, fetched)
       return document
     },
-    async keys(uri, rules, namedBy) {
-      const fetched = await load(uri, rules, MAX_BYTES[namedBy])
-      rememberFetched(uri, fetched)
+    async keys(uri, rules, { clientId, namedBy }) {
+      const wanted = { uri, clientId, rules, maxBytes: MAX_BYTES[namedBy] }
+      const fetched = await load(wanted)
+      await remember(wanted, fetched)
       return fetched.text
     },
   }

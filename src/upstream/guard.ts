@@ -36,8 +36,8 @@ interface Rules {
   readonly privateHosts: 'any' | ReadonlySet<string>
 }
 
-/** Half of libuv's threads, so that the other half is always left to everything else. */
-const FOREIGN_LOOKUPS_AT_ONCE = 2
+/** One of libuv's four threads. Clients in use have one of their own (politeness.ts), so half is always left to everything else. */
+const FOREIGN_LOOKUPS_AT_ONCE = 1
 
 export function createGuard(lookup: Lookup): Guard {
   const resolve = createResolve(lookup)

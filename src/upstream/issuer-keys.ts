@@ -6,7 +6,9 @@ import { isLoopbackHost } from '../loopback.ts'
 import type { TrustedIssuer } from '../oauth/issuer-token.ts'
 import type { Log } from '../ops/log.ts'
 import { lifetimeMs } from './cache-lifetime.ts'
+import { isPassing, jsonObject } from './control-answer.ts'
 import type { ControlAnswer, ControlHttp, Trust } from './http.ts'
+import { isResting } from './rest.ts'
 import { serverMetadataUrls } from './well-known.ts'
 
 export interface IssuerKeys {
@@ -53,8 +55,7 @@ export function createIssuerKeys({ http, now, log }: IssuerKeysOptions): IssuerK
     return known
   }
 
-  /** Either way: a clock that was set back must not shut the issuer out until it has caught up. */
-  const rests = ({ askedAtMs }: Known, forMs: number) => Math.abs(now() - askedAtMs) < forMs
+  const rests = ({ askedAtMs }: Known, forMs: number) => isResting(askedAtMs, forMs, now())
 
   /** One request for all who wait for it. */
   function ask(known: Known, issuer: TrustedIssuer): Promise<Keys> {
@@ -150,7 +151,7 @@ interface FetchedKeys {
 async function fetchKeys(http: ControlHttp, issuer: TrustedIssuer): Promise<FetchedKeys> {
   const { url, trust } = await keysAddress(http, issuer)
   const answer = await get(http, url, trust)
-  const set = answer.status === 200 ? parseObject(answer) : undefined
+  const set = answer.status === 200 ? jsonObject(answer.body) : undefined
   if (set === undefined || !Array.isArray(set.keys)) throw unusable('its jwks_uri holds no key set')
   const cacheControl = [answer.headers['cache-control'] ?? []].flat().join(', ')
   return {
@@ -171,8 +172,8 @@ async function keysAddress(http: ControlHttp, { issuer, jwks_uri: uri }: Trusted
   for (const url of serverMetadataUrls(new URL(issuer))) {
     const answer = await get(http, url, 'configured')
     // Other addresses are for servers that lack one, not for servers that can't say now.
-    if (answer.status >= 500) throw unusable(`its metadata is answered with ${answer.status}`)
-    const document = answer.status === 200 ? parseObject(answer) : undefined
+    if (isPassing(answer.status)) throw unusable(`its metadata is answered with ${answer.status}`)
+    const document = answer.status === 200 ? jsonObject(answer.body) : undefined
     if (document === undefined) continue
     // RFC 8414 §3.3: whoever could speak for another issuer could sign for it.
     if (document.issuer !== issuer) throw unusable('its metadata names another issuer')
@@ -191,15 +192,6 @@ function keysUrl(uri: unknown): URL {
 
 function get(http: ControlHttp, url: URL, trust: Trust): Promise<ControlAnswer> {
   return http({ method: 'GET', url, trust, headers: { accept: 'application/json' }, totalMs: TOTAL_MS })
-}
-
-function parseObject({ body }: ControlAnswer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function unusable(why: string): UpstreamError {

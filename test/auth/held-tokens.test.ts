@@ -160,6 +160,25 @@ test('a failure is not repeated by every request, and not for long', async () =>
   assert.is(await held.get(place, obtain), 'token-1')
 })
 
+test('neither a failure nor a replacement rests for an hour because the clock was set back by one', async () => {
+  const { process, obtain, pass } = world({})
+  const held = process()
+  const busy = async () => {
+    throw new UpstreamError('unavailable', 'busy', {}, 5)
+  }
+  const failure = await held.get(place, busy).catch(String)
+  assert.match(failure, 'busy')
+  assert.is(await held.get(place, obtain).catch(String), failure)
+  pass(-HOUR_MS)
+  assert.is(await held.get(place, obtain), 'token-1')
+  await held.refused(place, 'token-1')
+  assert.is(await held.get(place, obtain), 'token-2')
+  assert.is(await held.refused(place, 'token-2'), false)
+  pass(-HOUR_MS)
+  assert.is(await held.refused(place, 'token-2'), true)
+  assert.is(await held.get(place, obtain), 'token-3')
+})
+
 test('one of a person is found by that person, so that it goes when they go', async () => {
   const { process, store, obtain } = world()
   const subject = 'users/ann' as Subject

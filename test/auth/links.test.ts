@@ -140,6 +140,23 @@ test('what was found can be buried and renewed, also when finding it touched it'
   assert.equal(buried.tokens, tokens('a'), 'the tokens are kept (design §6.9)')
 })
 
+test('sec-T5: tokens that a refresh brings for a link that was buried meanwhile make it good again', async () => {
+  const { links, elsewhere, found } = world()
+  await links.save(ALICE, 'f1', tokens('a'), ['repo'])
+  const before = await found()
+  // Another process, too late with the same refresh token, was told that it is spent.
+  await elsewhere.bury(before)
+  assert.ok(await links.renew(before, tokens('b')))
+  const renewed = await found()
+  assert.equal([renewed.tokens.accessToken, renewed.link.dead], ['access-b', false])
+  await elsewhere.bury(before)
+  assert.not.ok((await found()).link.dead, 'the older ones are not meant any more')
+  await elsewhere.bury(renewed)
+  assert.ok((await found()).link.dead)
+  assert.not.ok(await links.renew(before, tokens('c')), 'what was refused later stays refused')
+  assert.ok((await found()).link.dead)
+})
+
 test('a link that is removed is gone for everybody, and gives back what it held, once', async () => {
   const { links, elsewhere, found } = world()
   await links.save(ALICE, 'f1', tokens('a'), [])

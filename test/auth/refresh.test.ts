@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { createLinks } from '../../src/auth/links.ts'
 import { createRefresh, isDue, isExpired, refreshSpread } from '../../src/auth/refresh.ts'
 import { createRevocations } from '../../src/auth/revocations.ts'
+import { UpstreamError } from '../../src/errors.ts'
 import type { Subject } from '../../src/slots.ts'
 import { randomKeyring } from '../../src/store/keyring.ts'
 import { memoryStore } from '../../src/store/memory.ts'
@@ -75,6 +76,20 @@ const named = (name: string): UpstreamTokens => ({
   refreshToken: `refresh-${name}`,
 })
 
+const serverAt = (origin: string): UpstreamServer => ({
+  issuer: origin,
+  issParameterSupported: false,
+  authorizationEndpoint: `${origin}/authorize`,
+  tokenEndpoint: `${origin}/token`,
+  trust: 'configured',
+  clientId: 'gateway',
+  clientSecret: undefined,
+  authMethod: 'none',
+  authorizationParameters: {},
+  revocation: { endpoint: `${origin}/revoke`, trust: 'configured' },
+  redirectUri: 'http://localhost/cb',
+})
+
 /** A link, and its refresh on the way to an upstream that waits for `answer`. */
 async function underway({ after }: TestContext) {
   let answer: () => void = () => {}
@@ -96,19 +111,7 @@ async function underway({ after }: TestContext) {
   const links = createLinks(store, createSealer(randomKeyring()), Date.now)
   const revocations = createRevocations(controlHttp, recordingLog().log)
   const { refresh } = createRefresh({ links, revocations, store, http: controlHttp, now: Date.now })
-  const server: UpstreamServer = {
-    issuer: upstream.origin,
-    issParameterSupported: false,
-    authorizationEndpoint: `${upstream.origin}/authorize`,
-    tokenEndpoint: `${upstream.origin}/token`,
-    trust: 'configured',
-    clientId: 'gateway',
-    clientSecret: undefined,
-    authMethod: 'none',
-    authorizationParameters: {},
-    revocation: { endpoint: `${upstream.origin}/revoke`, trust: 'configured' },
-    redirectUri: 'http://localhost/cb',
-  }
+  const server = serverAt(upstream.origin)
   await links.save(ALICE, 'f', named('first'), [])
   const stale = await links.find(ALICE, 'f')
   if (stale === undefined) throw new Error('no link')
@@ -140,6 +143,50 @@ test('tokens that come in time are kept', async (context) => {
   const { end } = await underway(context)
   const { found, revoked } = await end()
   assert.equal([found?.tokens.refreshToken, revoked], ['refresh-late', []])
+})
+
+test('sec-T5: tokens that come for a link that another process buried meanwhile make it good again', async (context) => {
+  const { links, end } = await underway(context)
+  const before = await links.find(ALICE, 'f')
+  if (before === undefined) throw new Error('no link')
+  await links.bury(before)
+  const { found, revoked } = await end()
+  assert.equal([found?.tokens.accessToken, found?.link.dead, revoked], ['access-late', false, []])
+})
+
+test('an upstream in trouble is left alone for a moment, and not for an hour because the clock was set back by one', async (context) => {
+  let isUp = false
+  const upstream = await listen((request, response) => {
+    request.resume()
+    if (!isUp) return response.writeHead(503, { 'retry-after': '5' }).end()
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ access_token: 'access-new', token_type: 'Bearer' }))
+  })
+  context.after(() => upstream.close())
+  const recorder = record(upstream.server)
+  let nowMs = Date.now()
+  const now = () => nowMs
+  const store = memoryStore(now)
+  const links = createLinks(store, createSealer(randomKeyring()), now)
+  const revocations = createRevocations(controlHttp, recordingLog().log)
+  const { refresh } = createRefresh({ links, revocations, store, http: controlHttp, now })
+  await links.save(ALICE, 'f', named('old'), [])
+  const stale = await links.find(ALICE, 'f')
+  if (stale === undefined) throw new Error('no link')
+  const server = serverAt(upstream.origin)
+  const renewed = () =>
+    refresh({ subject: ALICE, fingerprint: 'f', server, resource: undefined }, stale).then(
+      (found) => found?.tokens.accessToken,
+      (error: unknown) => (error instanceof UpstreamError ? error.fault : String(error)),
+    )
+  assert.is(await renewed(), 'unavailable')
+  isUp = true
+  assert.is(await renewed(), 'unavailable')
+  nowMs += 4_999
+  assert.is(await renewed(), 'unavailable')
+  assert.is(recorder.count(), 1)
+  nowMs -= 60 * MINUTE_MS
+  assert.is(await renewed(), 'access-new')
 })
 
 test.run()

@@ -213,6 +213,20 @@ test('a stranger who spends the requests to a host does not lock out the people 
   }
   const fetched = host.recorder.count('/client.json')
   await documentClientWorks(client, url)
+  assert.is(host.recorder.count('/client.json'), fetched + 1, 'it has requests of its own')
+})
+
+test('a stranger who spends the requests to a host does not lock out a client that nobody has used yet, once it was seen', async (context) => {
+  let offset = 0
+  const { client, host, url } = await documentWorld(context, '', () => Date.now() + offset)
+  assert.is((await newBrowser().goto(client.trip().url)).status, 200)
+  offset = 600_000
+  for (let path = 0; path < 6; path++) {
+    const id = `${host.origin}/made-up-${path}.json`
+    assert.is((await newBrowser().goto(client.trip({ client_id: id }).url)).status, 400)
+  }
+  const fetched = host.recorder.count('/client.json')
+  assert.is((await newBrowser().goto(client.trip().url)).status, 200)
   assert.is(host.recorder.count('/client.json'), fetched, 'the last good document stood in')
   offset += 60_000
   await documentClientWorks(client, url)

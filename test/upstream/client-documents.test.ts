@@ -1,8 +1,10 @@
 // How much is read of what clients have us fetch: little for strangers, more where the configuration names the address.
+// And whose is kept.
 import * as assert from 'uvu/assert'
-import { OAuthError } from '../../src/errors.ts'
+import { OAuthError, UpstreamError } from '../../src/errors.ts'
 import { createClientDocuments, type KeySetSource } from '../../src/upstream/client-documents.ts'
 import { controlHttp } from '../../src/upstream/http.ts'
+import type { PoliteHttp } from '../../src/upstream/politeness.ts'
 import { listen } from '../support/http.ts'
 import { record } from '../support/recorder.ts'
 import { suite } from '../support/suite.ts'
@@ -23,9 +25,14 @@ for (const [namedBy, limit] of Object.entries(LIMITS) as [KeySetSource, number][
     })
     after(() => host.close())
     const recorder = record(host.server)
-    const documents = createClientDocuments(controlHttp, Date.now)
+    const documents = createClientDocuments({
+      http: controlHttp,
+      isInUse: async () => false,
+      now: Date.now,
+    })
     const rules = { privateSchemes: [], privateHosts: ['127.0.0.1'] }
-    const read = () => documents.keys(`${host.origin}/jwks.json`, rules, namedBy)
+    const owner = { clientId: `${host.origin}/client.json`, namedBy }
+    const read = () => documents.keys(`${host.origin}/jwks.json`, rules, owner)
     const refused = await read().catch((error: unknown) => error)
     assert.ok(refused instanceof OAuthError && refused.code === 'temporarily_unavailable')
     bytes = limit
@@ -33,5 +40,81 @@ for (const [namedBy, limit] of Object.entries(LIMITS) as [KeySetSource, number][
     assert.is((await read()).length, limit)
     assert.is(recorder.count(), 2)
   })
+
+/** The web, as far as it serves documents. */
+function web() {
+  const asked: string[] = []
+  const knobs = { isDown: false }
+  const http: PoliteHttp = async ({ url }) => {
+    asked.push(url.href)
+    if (knobs.isDown) throw new UpstreamError('unreachable', 'down')
+    const body = JSON.stringify({
+      client_id: url.href,
+      client_name: 'Client',
+      redirect_uris: ['https://client.test/cb'],
+    })
+    return { status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from(body) }
+  }
+  return { http, knobs, count: (url: string) => asked.filter((one) => one === url).length }
+}
+
+const RULES = { privateSchemes: [], privateHosts: [] }
+const strangers = (name: string, count: number) =>
+  Array.from({ length: count }, (_, index) => `https://${name}-${index}.test/c.json`)
+
+test('sec-R14: documents of strangers push out each other, and never that of a client that people use', async () => {
+  const { http, knobs, count } = web()
+  const good = 'https://good.test/c.json'
+  let isUsed = false
+  let nowMs = 0
+  const documents = createClientDocuments({
+    http,
+    isInUse: async (id) => isUsed && id === good,
+    now: () => nowMs,
+  })
+  await documents.find(good, RULES)
+  // Only now somebody lets it in.
+  isUsed = true
+  const [first = '', ...others] = strangers('one', 1_001)
+  for (const id of [first, ...others]) await documents.find(id, RULES)
+  await Promise.all(strangers('two', 500).map((id) => documents.find(id, RULES)))
+  await documents.find(first, RULES)
+  await documents.find(good, RULES)
+  assert.equal([count(first), count(good)], [2, 1])
+
+  nowMs = 3_600_000
+  knobs.isDown = true
+  assert.is((await documents.find(good, RULES)).name, 'Client', 'it stands in while its host is down')
+  const refused = await documents.find(others[0] ?? '', RULES).catch((error: unknown) => error)
+  assert.ok(refused instanceof OAuthError && refused.code === 'temporarily_unavailable')
+  knobs.isDown = false
+  await documents.find(good, RULES)
+  await documents.find(good, RULES)
+  assert.is(count(good), 3)
+})
+
+test('sec-R14: those of clients in use are bounded as well', async () => {
+  const { http, count } = web()
+  const documents = createClientDocuments({ http, isInUse: async () => true, now: () => 0 })
+  const all = strangers('used', 2_001)
+  for (const id of all) await documents.find(id, RULES)
+  const [first = '', second = ''] = all
+  await documents.find(second, RULES)
+  await documents.find(first, RULES)
+  assert.equal([count(first), count(second)], [2, 1])
+})
+
+test('a clock that was set back does not keep a changed key set from being read', async () => {
+  const { http, count } = web()
+  const id = 'https://good.test/c.json'
+  let nowMs = 3_600_000
+  const documents = createClientDocuments({ http, isInUse: async () => true, now: () => nowMs })
+  await documents.find(id, RULES)
+  assert.not.ok(documents.expire(id), 'too new')
+  nowMs = 0
+  assert.ok(documents.expire(id))
+  await documents.find(id, RULES)
+  assert.is(count(id), 2)
+})
 
 test.run()

@@ -1,20 +1,26 @@
 import type { ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
-import { type ControlRequest, controlHttp } from '../../src/upstream/http.ts'
-import { createClaims, createPolite } from '../../src/upstream/politeness.ts'
+import { type ControlHttp, controlHttp, createControlHttp } from '../../src/upstream/http.ts'
+import { createClaims, createPolite, type PoliteRequest } from '../../src/upstream/politeness.ts'
+import type { Lookup } from '../../src/upstream/resolve.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { startHttp } from './harness.ts'
 
 const test = suite('upstream/politeness')
 
-const get = (url: URL, more: Partial<ControlRequest> = {}): ControlRequest => ({
+const get = (url: URL, more: Partial<PoliteRequest> = {}): PoliteRequest => ({
   method: 'GET',
   url,
+  client: 'https://stranger.test/c.json',
   headers: {},
   trust: 'configured',
   ...more,
 })
+
+/** `used`: the clients that people use. */
+const politely = (now: () => number, used: readonly string[] = [], http: ControlHttp = controlHttp) =>
+  createPolite({ strangers: http, inUse: http, isInUse: async (client) => used.includes(client), now })
 
 /** How many of so many requests in a row go through. */
 const granted = (claim: ReturnType<typeof createClaims>, host: string, nowMs: number, tries = 100) =>
@@ -96,7 +102,7 @@ test('sec-F7: a thousand different paths at one host make at most ten requests i
     response.end()
   })
   let nowMs = 0
-  const polite = createPolite(controlHttp, () => nowMs)
+  const polite = politely(() => nowMs)
   for (let path = 0; path < 1_000; path += 1) {
     nowMs = path * 5
     const error = await polite(get(new URL(`/${path}`, url))).catch((error: unknown) => error)
@@ -109,7 +115,7 @@ test('sec-F7: a thousand different paths at one host make at most ten requests i
 
 test('sec-F7: the same document, asked for while it is on its way, is fetched once', async (context) => {
   const { url, waiting, until } = await startSlow(context)
-  const polite = createPolite(controlHttp, () => 0)
+  const polite = politely(() => 0)
   const asked = Array.from({ length: 50 }, () => polite(get(new URL('/c.json', url))))
   await until(1)
   waiting[0]?.response.end('document')
@@ -125,7 +131,7 @@ test('sec-F7: the same document, asked for while it is on its way, is fetched on
 
 test('whoever waits for the same document shares its failure too, and the next one asks again', async (context) => {
   const { url, waiting, until } = await startSlow(context)
-  const polite = createPolite(controlHttp, () => 0)
+  const polite = politely(() => 0)
   const asked = [polite(get(url)), polite(get(url))].map((answer) => answer.catch((error: unknown) => error))
   await until(1)
   // A GET that breaks off is sent a second time.
@@ -141,10 +147,10 @@ test('whoever waits for the same document shares its failure too, and the next o
 
 test('requests that differ in more than the moment are not merged', async (context) => {
   const { url, waiting, until } = await startSlow(context)
-  const polite = createPolite(controlHttp, () => 0)
+  const polite = politely(() => 0)
   const asked = [
     polite(get(url)),
-    polite(get(url, { headers: { accept: 'application/json' } })),
+    polite(get(url, { client: 'https://another.test/c.json' })),
     polite(get(new URL('?other', url))),
     polite(get(url, { method: 'POST', body: 'a' })),
     polite(get(url, { method: 'POST', body: 'a' })),
@@ -154,6 +160,82 @@ test('requests that differ in more than the moment are not merged', async (conte
   await Promise.all(asked)
   const { fault } = (await polite(get(url)).catch((error: unknown) => error)) as UpstreamError
   assert.is(fault, 'unavailable')
+})
+
+/** Answers at once, and remembers who came how. */
+function counting() {
+  const asked: string[] = []
+  const http: ControlHttp = async ({ url }) => {
+    asked.push(url.pathname)
+    return { status: 200, headers: {}, body: Buffer.from('') }
+  }
+  return { asked, http, count: (path: string) => asked.filter((one) => one === path).length }
+}
+
+const outcome = (answer: Promise<unknown>) =>
+  answer.then(
+    () => 'sent',
+    (error: unknown) => (error instanceof UpstreamError ? error.fault : String(error)),
+  )
+
+test('sec-R2, sec-R14: what strangers want of a host costs the clients that people use nothing', async () => {
+  const { http, asked } = counting()
+  const [good, other] = ['https://a.test/good.json', 'https://a.test/other.json']
+  const polite = politely(() => 0, [good, other], http)
+  const fetched = (path: string, client: string) =>
+    outcome(polite(get(new URL(path, 'https://a.test'), { client })))
+  for (let junk = 0; junk < 100; junk += 1) await fetched(`/${junk}`, `https://a.test/${junk}`)
+  assert.is(asked.length, 5)
+  assert.is(await fetched('/good.json', good), 'sent')
+  assert.is(await fetched('/keys.json', good), 'sent')
+  assert.is(await fetched('/other.json', other), 'sent')
+  assert.is(await fetched('/unused.json', 'https://a.test/unused.json'), 'unavailable')
+})
+
+test('sec-F7: clients in use make a host no target either: one that is asked for over and over has a share of its own, and all of them together have one', async () => {
+  const { http, asked, count } = counting()
+  const used = Array.from({ length: 20 }, (_, index) => `https://a.test/${index}.json`)
+  let nowMs = 0
+  const polite = politely(() => nowMs, used, http)
+  const flood = async (client: string, tries: number) => {
+    for (let i = 0; i < tries; i += 1) await outcome(polite(get(new URL(client), { client })))
+  }
+  await flood('https://a.test/0.json', 50)
+  assert.is(count('/0.json'), 2 + 5, 'its own share, and that of strangers')
+  assert.is(await outcome(polite(get(new URL('https://a.test/1.json'), { client: used[1] ?? '' }))), 'sent')
+  for (const client of used) await flood(client, 5)
+  assert.is(asked.length, 5 + 5)
+  for (nowMs = 100; nowMs <= 10_000; nowMs += 100) for (const client of used) await flood(client, 1)
+  assert.ok(asked.length > 20 && asked.length <= 10 + 20, `${asked.length} requests in ten seconds`)
+})
+
+test('sec-F5, sec-R2: names of strangers that nobody resolves keep no name of a client in use waiting', async () => {
+  const asked: string[] = []
+  const lookup: Lookup = (hostname, _options, callback) => {
+    asked.push(hostname)
+    if (!hostname.startsWith('slow')) callback(null, [{ address: '10.0.0.1', family: 4 }])
+  }
+  const client = 'https://good.test/c.json'
+  const polite = createPolite({
+    strangers: createControlHttp({ lookup }),
+    inUse: createControlHttp({ lookup }),
+    isInUse: async (id) => id === client,
+    now: () => 0,
+  })
+  const fetch = (url: string, forClient: string) =>
+    outcome(polite(get(new URL(url), { client: forClient, trust: 'foreign', totalMs: 1_000 })))
+  const slow = [1, 2, 3].map((number) => {
+    const url = `https://slow${number}.test/c.json`
+    return fetch(url, url)
+  })
+  assert.is(
+    await fetch(client, client),
+    'unreachable',
+    'its address is private, which is as far as this goes',
+  )
+  assert.ok(asked.includes('good.test'))
+  assert.equal(await Promise.all(slow), ['unreachable', 'unreachable', 'unreachable'])
+  assert.equal(asked.sort(), ['good.test', 'slow1.test'])
 })
 
 test.run()
