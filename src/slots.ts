@@ -46,12 +46,15 @@ export interface UpstreamLink {
     wish: UpstreamWish,
   ): Promise<{ readonly location: string; readonly pending: UpstreamPending }>
   /** Redeems the upstream's answer and stores the link. Throws OAuthError with public text. */
-  finish(subject: Subject, pending: UpstreamPending, answer: URLSearchParams): Promise<void>
+  finish(subject: Subject, pending: UpstreamPending, answer: URLSearchParams): Promise<Finished>
   /** Where `begin` leads to is a page of our own, which asks for a key. Absent: it is the upstream's. */
   readonly keyForm?: KeyForm
   /** Deletes the link and takes its tokens back at the upstream. Absent: links stay until they are unused for long. */
   forget?(subject: Subject): Promise<void>
 }
+
+/** `overtaken`: nothing was redeemed. Another sign-in of that person has brought scopes meanwhile that this one's page did not show, and that would be lost with its tokens. */
+export type Finished = 'connected' | 'overtaken'
 
 /** What the page says on which people paste their own key. `finish` takes the key as the answer's `key`. */
 export interface KeyForm {
@@ -84,6 +87,8 @@ export interface UpstreamPending {
   readonly state: string
   readonly codeVerifier: string
   readonly scopes: readonly string[]
+  /** The person wants this account, whichever is connected meanwhile. */
+  readonly relink?: boolean
   /** Of a key form: its page has promised that a key goes nowhere else. */
   readonly sentTo?: readonly string[]
 }

@@ -12,6 +12,8 @@ const test = suite('mcp-sessions')
 const HOUR_MS = 60 * 60_000
 const DAY_MS = 24 * HOUR_MS
 const UPSTREAM = new URL('https://mcp.example/mcp')
+const SAME_ORIGIN = new URL('https://mcp.example/other?x=1')
+const ELSEWHERE = new URL('https://mcp.example:8443/mcp')
 
 const callerOf = (name: string): Caller => ({
   subject: `users/${name}` as Subject,
@@ -29,28 +31,39 @@ function scene() {
   let nowMs = 1_000_000
   const inner = memoryStore(() => nowMs)
   const written = new Set<string>()
+  let before: (() => unknown) | undefined
   const store: Store = {
     ...inner,
     cas(key, ...rest) {
       written.add(key)
-      return inner.cas(key, ...rest)
+      const work = before
+      before = undefined
+      const write = () => inner.cas(key, ...rest)
+      return work === undefined ? write() : Promise.resolve(work()).then(write)
     },
   }
   const warnings: string[] = []
   const quiet = () => {}
   const log = { debug: quiet, info: quiet, error: quiet, warn: (text: string) => warnings.push(text) }
-  const sessions = createMcpSessions(store, () => nowMs, log as unknown as Log)
+  const inProcess = () => createMcpSessions(store, () => nowMs, log as unknown as Log)
+  const sessions = inProcess()
   return {
     warnings,
+    /** Another one beside that of the methods below, on the same store. */
+    inProcess,
+    /** What happens between the next write's look at its record and the write. */
+    beforeWrite(work: () => unknown) {
+      before = work
+    },
     pass(ms: number) {
       nowMs += ms
     },
-    remember: (id: string, caller = OWNER) => sessions.remember(id, caller, UPSTREAM),
+    remember: (id: string, caller = OWNER, upstream = UPSTREAM) => sessions.remember(id, caller, upstream),
     forget: (id: string, caller = OWNER) => sessions.forget(id, caller, UPSTREAM),
-    use: (id: string, caller = OWNER) => sessions.check(id, caller, UPSTREAM),
-    async isRefused(id: string, caller = THIEF): Promise<boolean> {
+    use: (id: string, caller = OWNER, upstream = UPSTREAM) => sessions.check(id, caller, upstream),
+    async isRefused(id: string, caller = THIEF, upstream = UPSTREAM): Promise<boolean> {
       try {
-        await sessions.check(id, caller, UPSTREAM)
+        await sessions.check(id, caller, upstream)
         return false
       } catch (error) {
         return error instanceof HttpError && error.status === 404
@@ -83,6 +96,65 @@ test('spec-R8: an id that nobody comes back with is kept for an hour, one that i
   assert.is(await isRefused('used'), true, 'each use counts')
   pass(2 * DAY_MS)
   assert.is(await count(), 0)
+})
+
+test('spec-R8: an id is bound at its origin: no other path there is a way around, and another origin may give it to somebody else', async () => {
+  const { remember, use, isRefused } = scene()
+  remember('id')
+  remember('id', THIEF, ELSEWHERE)
+  assert.is(await isRefused('id', THIEF, SAME_ORIGIN), true)
+  assert.is(await isRefused('id', OWNER, ELSEWHERE), true)
+  await use('id')
+  await use('id', OWNER, SAME_ORIGIN)
+  await use('id', THIEF, ELSEWHERE)
+})
+
+test('an id that two processes give to two people at once is of both', async () => {
+  const { remember, use, inProcess } = scene()
+  const other = inProcess()
+  remember('constant')
+  other.remember('constant', THIEF, UPSTREAM)
+  await use('constant')
+  await other.check('constant', THIEF, UPSTREAM)
+  await use('constant', THIEF)
+})
+
+test('a session that its person ends while another process keeps it is gone', async () => {
+  const { remember, use, forget, count, inProcess, beforeWrite } = scene()
+  remember('a')
+  await count()
+  beforeWrite(async () => {
+    await inProcess().check('a', OWNER, UPSTREAM)
+    await count()
+  })
+  forget('a')
+  await use('a', THIEF)
+  assert.is(await count(), 0)
+})
+
+test('a store that fails is told to the log, and nobody else has to mind', async () => {
+  const { remember, use, warnings, beforeWrite, isRefused } = scene()
+  beforeWrite(() => Promise.reject(new Error('disk full')))
+  remember('lost')
+  await use('lost')
+  assert.equal(warnings, ['session not bound to its person'])
+  remember('lost')
+  assert.is(await isRefused('lost'), true)
+})
+
+test('a request waits for all that is being written about its id', async () => {
+  const { remember, use, beforeWrite, count } = scene()
+  let go = () => {}
+  const held = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  remember('constant')
+  remember('constant', THIEF)
+  beforeWrite(() => beforeWrite(() => held))
+  await count()
+  const used = use('constant', THIEF)
+  go()
+  await used
 })
 
 test('a session that its person ended leaves no record, also when it is ended at its first use', async () => {

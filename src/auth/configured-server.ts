@@ -8,6 +8,7 @@ import { chooseAuthMethod } from '../upstream/register.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import { type ClientKey, clientKey } from './client-key.ts'
 import type { AuthContext, ConfiguredServer } from './context.ts'
+import type { DiscoveryInput } from './destination.ts'
 import type { OwnClientInput } from './own-client.ts'
 import { discoveredSource, fixedSource, type ServerSource } from './server-source.ts'
 
@@ -42,31 +43,43 @@ export function sourceOf(
     const resource = auth.resource === 'none' ? undefined : (auth.resource ?? context.upstream.href)
     return fixedSource({ server: fixed, resource, scopes: parseScope(auth.scope) })
   }
-  return discoveredSource(
-    {
-      upstream: context.upstream,
-      issuer: entry?.issuer,
-      client:
-        entry?.client_id === undefined
-          ? undefined
-          : {
-              id: entry.client_id,
-              secret: entry.client_secret,
-              hasKey: entry.private_key !== undefined,
-              authMethod: entry.token_endpoint_auth_method,
-            },
-      ownClient: { ...ownClientOf(configured, context.clientName), grantTypes },
-      key,
-      endpointHosts: entry?.endpoint_hosts ?? [],
-      scope: auth.scope,
-      resource: auth.resource === 'none' ? null : auth.resource,
-      authorizationParameters: entry?.authorization_parameters ?? {},
-      tokenObject: entry?.token_object,
-      revocationEndpoint: entry?.revocation_endpoint,
-      redirectUri,
-    },
-    context.deps,
-  )
+  const { upstream, clientName, deps } = context
+  return discoveredSource(discoveryInput({ auth, configured, upstream, clientName, grantTypes, key }), deps)
+}
+
+interface LookedUp extends Pick<AuthContext, 'upstream' | 'clientName'> {
+  readonly auth: Pick<SourceAuth, 'scope' | 'resource'>
+  readonly configured: ConfiguredServer
+  readonly grantTypes: readonly string[]
+  readonly key: ClientKey | undefined
+}
+
+/** What is known before anybody is asked. */
+export function discoveryInput(lookedUp: LookedUp): DiscoveryInput {
+  const { auth, configured, upstream, clientName, grantTypes, key } = lookedUp
+  const { entry, redirectUri } = configured
+  return {
+    upstream,
+    issuer: entry?.issuer,
+    client:
+      entry?.client_id === undefined
+        ? undefined
+        : {
+            id: entry.client_id,
+            secret: entry.client_secret,
+            hasKey: entry.private_key !== undefined,
+            authMethod: entry.token_endpoint_auth_method,
+          },
+    ownClient: { ...ownClientOf(configured, clientName), grantTypes },
+    key,
+    endpointHosts: entry?.endpoint_hosts ?? [],
+    scope: auth.scope,
+    resource: auth.resource === 'none' ? null : auth.resource,
+    authorizationParameters: entry?.authorization_parameters ?? {},
+    tokenObject: entry?.token_object,
+    revocationEndpoint: entry?.revocation_endpoint,
+    redirectUri,
+  }
 }
 
 function ownClientOf(

@@ -33,8 +33,8 @@ export interface DiscoveryInput {
     | undefined
   /** What the gateway is known by where no client is configured. */
   readonly ownClient: OwnClientInput
-  /** For `private_key_jwt`. */
-  readonly key: ClientKey
+  /** For `private_key_jwt`; undefined where no assertion will be signed. */
+  readonly key: ClientKey | undefined
   /** Hosts that the endpoints may move to. */
   readonly endpointHosts: readonly string[]
   readonly scope: string | undefined
@@ -106,7 +106,11 @@ export function destinationOf(
       trust: derivedTrust(input, metadata.issuer),
       ...identity,
       // The issuer, which was compared with what the metadata says of itself (RFC 7523 §3).
-      assertion: { audience: metadata.issuer, key: input.key },
+      assertion: input.key && {
+        audience: metadata.issuer,
+        algorithms: metadata.assertionAlgorithms,
+        key: input.key,
+      },
       authorizationParameters: input.authorizationParameters,
       tokenObject: input.tokenObject,
       revocation: revocationOf(input, metadata),

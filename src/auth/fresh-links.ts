@@ -1,9 +1,10 @@
 // A person's link as requests need it: where it leads now, and its token kept fresh.
-import { OAuthError, UpstreamError } from '../errors.ts'
+import { UpstreamError } from '../errors.ts'
 import type { Subject } from '../slots.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
 import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
+import { isForgotten } from './forgotten.ts'
 import type { OpenLink } from './links.ts'
 import { isDue, isExpired, refreshSpread } from './refresh.ts'
 import type { ServerSource } from './server-source.ts'
@@ -21,8 +22,6 @@ export interface FreshLinks {
   usable(subject: Subject): Promise<OpenLink | undefined>
   /** The link with another token; undefined when that person has to connect again. */
   renew(subject: Subject, stale: LiveLink): Promise<OpenLink | undefined>
-  /** Whether the server has forgotten the client, as its error says. */
-  isForgotten(error: unknown, destination: Destination): Promise<boolean>
 }
 
 export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext): FreshLinks {
@@ -42,20 +41,11 @@ export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       // Tokens of a client that the server has forgotten are lost with it.
-      if (await isForgotten(error, destination)) return undefined
+      if (await isForgotten(source, destination, error)) return undefined
       // A server that is gone for good never ends a link by itself; nobody would be asked to sign in where it is now.
       source.doubt()
       throw error
     }
-  }
-
-  /** The error that brought us here is the one to tell, if the server does not stand by it, or can't be asked. */
-  async function isForgotten(error: unknown, destination: Destination): Promise<boolean> {
-    if (!isClientUnknown(error)) return false
-    return source.disowned(destination).catch((failure: unknown) => {
-      if (failure instanceof UpstreamError) return false
-      throw failure
-    })
   }
 
   async function usable(subject: Subject): Promise<OpenLink | undefined> {
@@ -76,12 +66,5 @@ export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext
     return found
   }
 
-  return { fingerprintOf, find, usable, renew, isForgotten }
-}
-
-/** Whether that is so, only the token endpoint can say: a browser may have made up the answer at the callback. */
-function isClientUnknown(error: unknown): boolean {
-  if (!(error instanceof OAuthError || error instanceof UpstreamError)) return false
-  const { detail } = error
-  return detail.upstreamError === 'invalid_client' || detail.upstreamError === 'unauthorized_client'
+  return { fingerprintOf, find, usable, renew }
 }

@@ -42,7 +42,7 @@ function judge(status: number, strict: boolean): string | undefined {
   return strict && (status < 200 || status > 299) ? REFUSED : undefined
 }
 
-function withQuery(url: URL, { query = {} }: Credentials): URL {
+export function withQuery(url: URL, { query = {} }: Credentials): URL {
   const whole = new URL(url)
   for (const [name, value] of Object.entries(query)) whole.searchParams.set(name, value)
   return whole

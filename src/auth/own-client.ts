@@ -41,18 +41,40 @@ interface Question {
 
 /** Throws UpstreamError when the server takes none of the ways. */
 export async function ownClientAt(question: Question): Promise<UpstreamRegistration> {
-  for (const way of question.input.ways) {
-    const found = await WAYS[way](question)
-    if (found !== undefined) return found
-  }
-  throw new UpstreamError('bad_response', refusal(question), { issuer: question.metadata.issuer })
+  const { input, metadata, deps } = question
+  const introduction = introductionTo(input, metadata)
+  if (introduction === undefined)
+    throw new UpstreamError('bad_response', refusal(question), { issuer: metadata.issuer })
+  if (introduction.way === 'dynamic') return register(question, introduction.registrationEndpoint)
+  const { clientId, authMethod } = introduction
+  // The server may fetch the key set before the first assertion is signed: by then there has to be a key in it.
+  if (authMethod === 'private_key_jwt') await deps.signingKeys.current()
+  return { clientId, clientSecret: undefined, authMethod }
 }
 
-const WAYS: Readonly<
-  Record<OwnClientInput['ways'][number], (question: Question) => Promise<UpstreamRegistration | undefined>>
-> = { cimd: byDocument, dynamic: byRegistration }
+/** As whom the gateway can appear at a server. */
+export type Introduction =
+  | { readonly way: 'cimd'; readonly clientId: string; readonly authMethod: UpstreamAuthMethod }
+  | { readonly way: 'dynamic'; readonly registrationEndpoint: string }
 
-async function byDocument({ input, metadata, deps }: Question): Promise<UpstreamRegistration | undefined> {
+type Introduce = (input: OwnClientInput, metadata: ServerMetadata) => Introduction | undefined
+
+/** The first way that the server takes; undefined: none. */
+export const introductionTo: Introduce = (input, metadata) => {
+  for (const way of input.ways) {
+    const found = WAYS[way](input, metadata)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const WAYS: Readonly<Record<OwnClientInput['ways'][number], Introduce>> = {
+  cimd: byDocument,
+  dynamic: (_input, { registrationEndpoint }) =>
+    registrationEndpoint === undefined ? undefined : { way: 'dynamic', registrationEndpoint },
+}
+
+function byDocument(input: OwnClientInput, metadata: ServerMetadata): Introduction | undefined {
   if (metadata.clientDocuments !== true) return undefined
   const { hostedDocumentUrl: hosted, documentUrl } = input
   if (hosted === undefined && !canFetchFrom(documentUrl, metadata.issuer)) return undefined
@@ -60,16 +82,11 @@ async function byDocument({ input, metadata, deps }: Question): Promise<Upstream
   const authMethod = input.authMethod ?? fitting
   // RFC 6749 §4.4: that grant is for clients that authenticate.
   if (authMethod === 'none' && input.grantTypes.includes('client_credentials')) return undefined
-  if (hosted !== undefined) return { clientId: hosted, clientSecret: undefined, authMethod }
-  // The server may fetch the key set before the first assertion is signed: by then there has to be a key in it.
-  if (authMethod === 'private_key_jwt') await deps.signingKeys.current()
-  return { clientId: documentUrl, clientSecret: undefined, authMethod }
+  return { way: 'cimd', clientId: hosted ?? documentUrl, authMethod }
 }
 
-async function byRegistration(question: Question): Promise<UpstreamRegistration | undefined> {
+async function register(question: Question, registrationEndpoint: string): Promise<UpstreamRegistration> {
   const { input, metadata, trust, scope, registrations, deps } = question
-  const { registrationEndpoint } = metadata
-  if (registrationEndpoint === undefined) return undefined
   return registrations.at(metadata.issuer, async () =>
     registerClient(
       deps.http,

@@ -82,11 +82,10 @@ export function createRefresh({ links, revocations, store, http, now }: RefreshD
       await links.bury(found)
       return undefined
     }
-    // A server that does not rotate sends no new refresh token, or no scope: the old ones go on (RFC 6749 §6).
+    // A server that does not rotate sends no new refresh token: the old one goes on (RFC 6749 §6).
     const tokens = {
       ...renewed,
       refreshToken: renewed.refreshToken ?? refreshToken,
-      scope: renewed.scope ?? found.tokens.scope,
       account: found.tokens.account,
     }
     const isKept = await links.renew(found, tokens)

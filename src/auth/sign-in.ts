@@ -2,41 +2,56 @@
 import type { AuthorizationCodeAuth } from '../config/types.ts'
 import { OAuthError, UpstreamError } from '../errors.ts'
 import { includesAll, parseScope, union } from '../oauth/scope.ts'
-import type { Subject, UpstreamLink } from '../slots.ts'
+import type { Finished, Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
+import { LockTaken, withLock } from '../store/lock.ts'
 import { askAccount } from '../upstream/account.ts'
-import {
-  authorizationUrl,
-  createCodeVerifier,
-  type Redemption,
-  redeem,
-} from '../upstream/authorization-code.ts'
+import { authorizationUrl, checkAnswer, createCodeVerifier, redeem } from '../upstream/authorization-code.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
 import { reachOf } from './configured-server.ts'
 import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
+import { isForgotten } from './forgotten.ts'
 import type { FreshLinks } from './fresh-links.ts'
+import type { OpenLink } from './links.ts'
+import { isExpired, LINK_LOCK_TTL_MS, linkLock } from './refresh.ts'
 import type { ServerSource } from './server-source.ts'
+
+/** Whose browser was cut off by a crash comes again at once. */
+const SILENT_MS = 3_000
 
 export function upstreamSignIn(
   entry: AuthorizationCodeAuth,
   context: AuthContext,
   source: ServerSource,
-  { fingerprintOf, find, usable, isForgotten }: FreshLinks,
+  { fingerprintOf, find, usable }: FreshLinks,
 ): UpstreamLink {
-  const { links, revocations, http, now, log } = context.deps
+  const { links, revocations, store, http, now, log } = context.deps
   const { required, implies } = context.scopes
   const reach = reachOf(context.server(entry.authorization_server).entry)
 
-  /** The code was for the client that the server has forgotten, so that person has to come once more. */
-  async function redeemed(destination: Destination, redemption: Redemption): Promise<UpstreamTokens> {
-    try {
-      const tokens = await redeem(http, destination.server, redemption, now())
-      await source.proved(destination)
-      return tokens
-    } catch (error) {
-      if (error instanceof OAuthError && (await isForgotten(error, destination))) throw forgotten()
-      throw error
-    }
+  /**
+   * Of several sign-ins that one person has under way at once the first is redeemed, and the others find that they need
+   * not be: some servers keep a few tokens for each person and end the oldest (sec-C15).
+   */
+  async function redeemOnce(
+    subject: Subject,
+    { state, codeVerifier, fingerprint, scopes, relink }: UpstreamPending,
+    answer: URLSearchParams,
+    destination: Destination,
+  ): Promise<Finished> {
+    const found = await links.find(subject, fingerprint)
+    // It grew while the person was away: storing less would cost the others their scopes, and nobody has said yes to all.
+    if (!includesAll(scopes, found?.link.asked ?? [])) return 'overtaken'
+    if (!relink && found !== undefined && serves(found, scopes)) return 'connected'
+    const { server, resource } = destination
+    const tokens = await redeem(http, server, { answer, state, codeVerifier, resource }, now())
+    await source.proved(destination)
+    await links.save(subject, fingerprint, await withAccount(tokens), scopes)
+    return 'connected'
+  }
+
+  function serves({ link, tokens }: OpenLink, scopes: readonly string[]): boolean {
+    return !link.dead && !isExpired(tokens, now()) && includesAll(link.asked, scopes, implies)
   }
 
   const needed = ({ scopes }: Destination): readonly string[] => union(scopes, required)
@@ -116,15 +131,26 @@ export function upstreamSignIn(
         { ...server, authorizationParameters: parameters },
         { state, codeVerifier, scopes, resource },
       )
-      return { location, pending: { fingerprint: fingerprintOf(destination), state, codeVerifier, scopes } }
+      const fingerprint = fingerprintOf(destination)
+      return { location, pending: { fingerprint, state, codeVerifier, scopes, relink } }
     },
 
-    async finish(subject, { state, codeVerifier, fingerprint: expected, scopes }, answer) {
+    async finish(subject, pending, answer) {
       const destination = await source.known()
-      if (destination === undefined || fingerprintOf(destination) !== expected) throw movedMeanwhile()
-      const { resource } = destination
-      const tokens = await redeemed(destination, { answer, state, codeVerifier, resource })
-      await links.save(subject, expected, await withAccount(tokens), scopes)
+      const { fingerprint, state } = pending
+      if (destination === undefined || fingerprintOf(destination) !== fingerprint) throw movedMeanwhile()
+      try {
+        checkAnswer(destination.server, answer, state)
+        const lock = { ttlMs: LINK_LOCK_TTL_MS, silentMs: SILENT_MS, now }
+        return await withLock(store, linkLock(subject, fingerprint), lock, () =>
+          redeemOnce(subject, pending, answer, destination),
+        )
+      } catch (error) {
+        if (error instanceof LockTaken) throw underWayElsewhere()
+        // The code was for the client that the server has forgotten, so that person has to come once more.
+        if (error instanceof OAuthError && (await isForgotten(source, destination, error))) throw forgotten()
+        throw error
+      }
     },
 
     ...(entry.disconnect === 'with_last_grant' && { forget }),
@@ -150,6 +176,13 @@ function forgotten(): OAuthError {
   return new OAuthError(
     'server_error',
     'the upstream had forgotten this gateway, which is registered there anew now: connect again',
+  )
+}
+
+function underWayElsewhere(): OAuthError {
+  return new OAuthError(
+    'temporarily_unavailable',
+    'another sign-in at the upstream is not over yet: connect again',
   )
 }
 

@@ -20,7 +20,7 @@ import { serviceSource } from './service-source.ts'
 import { subjectToken } from './subject-token.ts'
 
 export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): UpstreamAuth {
-  const { heldTokens, http, now } = context.deps
+  const { heldTokens, http, now, log } = context.deps
   const { identity_provider: provider, audience } = entry
   checkLocated(entry, context)
   const source = serviceSource(entry, provider === undefined ? 'token_exchange' : 'jwt_bearer', context)
@@ -53,6 +53,7 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
   ): Promise<UpstreamTokens> {
     const presented = await subject.token(caller, identifierOf(server))
     return admitted(
+      caller,
       await exchange(
         { http, server, nowMs: now() },
         {
@@ -79,16 +80,25 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
       }),
     )
     return source.request(destination, async ({ server }) =>
-      admitted(await bearerOf({ http, server, nowMs: now() }, idJag.accessToken)),
+      admitted(caller, await bearerOf({ http, server, nowMs: now() }, idJag.accessToken)),
     )
   }
 
-  function admitted(answer: UpstreamTokens | Declined): UpstreamTokens {
-    if (answer !== 'declined') return answer
-    if (subject.isShared) throw refusedForGood()
+  function admitted(caller: Caller, answer: UpstreamTokens | Declined): UpstreamTokens {
+    if (!('declined' in answer)) return answer
+    const { declined } = answer
+    if (subject.isShared) throw refusedForGood(declined)
+    const { route } = context
+    // The same words may be meant for the gateway: nobody gets in where its keys are not trusted.
+    log.warn('the upstream gives a caller no token: it does not know them, or not who signed for them', {
+      route,
+      subject: caller.subject,
+      ...declined,
+    })
     throw new OAuthError('access_denied', 'the upstream does not let this account in', {
-      route: context.route,
+      route,
       reason: 'exchange_declined',
+      ...declined,
     })
   }
 

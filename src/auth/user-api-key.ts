@@ -50,6 +50,7 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
       const key = cleanKey(answer.get('key') ?? '', prefix)
       if (key === undefined) throw new OAuthError('access_denied', 'no key was given')
       await links.save(subject, fingerprint, tokensOf(key, now()), [])
+      return 'connected'
     },
   }
 
@@ -60,13 +61,13 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
       if (found !== undefined) return credentialsOf(found.tokens.accessToken)
       throw new OAuthError('invalid_token', 'no key is connected: sign in again', { reason: 'no_link' })
     },
-    async rejected({ subject }: Caller, sent, time) {
+    async rejected({ subject }: Caller, sent) {
       const found = await find(subject)
       if (found === undefined) return false
       const isCurrent = JSON.stringify(sent) === JSON.stringify(credentialsOf(found.tokens.accessToken))
       if (isCurrent) await links.bury(found)
       // Another one was pasted meanwhile.
-      return time === 1 && !isCurrent
+      return !isCurrent
     },
   }
 }

@@ -277,7 +277,8 @@ export const ruleGroups: readonly RuleGroup[] = [
         why: 'The token endpoint would refuse the gateway.',
       },
       'authorization-server/private-key': {
-        summary: 'A `private_key` is PEM text of an EC, RSA or Ed25519 key, without a passphrase.',
+        summary:
+          'A `private_key` is PEM text without a passphrase, of an EC key (P-256, P-384 or P-521), an RSA key of 2048 bits or more, or an Ed25519 key.',
         why: 'Nothing could be signed with it.',
       },
       'authorization-server/registration': {

@@ -583,6 +583,10 @@ export interface ClientCredentialsAuth {
    */
   readonly authorization_server?: string | AuthorizationServerConfig
   /**
+   * The `audience` of the request, for authorization servers that tell their APIs apart by it, such as Auth0. Left out: what the preset says, else none is sent.
+   */
+  readonly audience?: string
+  /**
    * Scope to ask for, space separated (RFC 6749 §3.3). Left out: what the upstream says it needs, if it does.
    */
   readonly scope?: string

@@ -8,10 +8,16 @@ import { fingerprintOf, peerOf } from './tls.ts'
 
 type Server = Config['server']
 
-export async function checkAddress(server: Server, publicUrl: string, http: ControlHttp): Promise<Finding[]> {
-  const port = await checkPort(server, publicUrl, http)
+interface Ways {
+  readonly http: ControlHttp
+  /** To this machine itself. */
+  readonly own: ControlHttp
+}
+
+export async function checkAddress(server: Server, publicUrl: string, ways: Ways): Promise<Finding[]> {
+  const port = await checkPort(server, publicUrl, ways.own)
   if (server.public_url === undefined) return [port.finding]
-  return [port.finding, await checkPublicUrl(publicUrl, port.running, http)]
+  return [port.finding, await checkPublicUrl(publicUrl, port.running, ways.http)]
 }
 
 interface Port {
@@ -23,7 +29,8 @@ interface Port {
 async function checkPort(server: Server, publicUrl: string, http: ControlHttp): Promise<Port> {
   const { host, port } = server
   const scope = 'server.port'
-  if (port === 0) return { finding: ok(scope, 'any free port is taken at the start'), running: false }
+  if (port === 0)
+    return { finding: ok(scope, 'the gateway takes any free port at its start'), running: false }
   const refusal = await listenError(host, port)
   if (refusal === undefined) {
     return { finding: ok(scope, `${port} is free: the gateway does not run here now`), running: false }

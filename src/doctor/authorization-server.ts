@@ -1,30 +1,39 @@
 // Does an upstream's authorization server exist, support what the route needs of it, know us as a client and take our
 // redirect URI? Asks what the route would ask, with a code or token that nobody issued. Signs nobody in, registers nothing.
-import { randomBytes } from 'node:crypto'
 import { type ClientKey, writtenKey } from '../auth/client-key.ts'
-import { fixedServer, withoutBrowser } from '../auth/configured-server.ts'
+import { discoveryInput, fixedServer, withoutBrowser } from '../auth/configured-server.ts'
 import type { ConfiguredServer } from '../auth/context.ts'
+import { type DiscoveryInput, derivedTrust, destinationOf } from '../auth/destination.ts'
+import { introductionTo } from '../auth/own-client.ts'
 import { UpstreamError } from '../errors.ts'
-import { authorizationUrl, createCodeVerifier } from '../upstream/authorization-code.ts'
-import { canFetchFrom } from '../upstream/client-metadata.ts'
-import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
-import { loggableErrorCode } from '../upstream/error-code.ts'
+import { SIGN_IN_GRANTS } from '../oauth/grant-types.ts'
+import { parseScope } from '../oauth/scope.ts'
+import {
+  discoverResource,
+  discoverServer,
+  discoverServerOf,
+  type ProtectedResource,
+} from '../upstream/discovery.ts'
 import type { ControlHttp } from '../upstream/http.ts'
-import { chooseAuthMethod, takesOwnAssertions } from '../upstream/register.ts'
-import type { UpstreamServer } from '../upstream/server.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import { SERVICE_GRANTS, type ServiceGrant } from '../upstream/service-tokens.ts'
-import { checkClient } from './client.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-import { reasonOf, whyNot } from './observe.ts'
+import { hintFor, type Situation } from './hints.ts'
+import { whyNot } from './observe.ts'
 import { checkServiceClient } from './service-client.ts'
+import { checkSignIn, type Use } from './sign-in.ts'
 
 export interface ServerQuestion {
   /** `authorization_servers.github`, or the route's when it is written there or discovered. */
   readonly scope: string
+  /** Where it is written, or would be: the same, or `routes.github.auth.authorization_server`. */
+  readonly place: string
   readonly configured: ConfiguredServer
-  readonly upstream: URL
-  readonly scopes: readonly string[]
+  /** Where its tokens go, by the routes' scopes: `routes.github`. */
+  readonly upstreams: ReadonlyMap<string, URL>
+  readonly clientName: string
+  /** Undefined: as the upstream says. */
+  readonly wanted: string | undefined
   /** Undefined: people are sent there. */
   readonly service: ServiceGrant | undefined
 }
@@ -33,59 +42,94 @@ export async function checkServer(question: ServerQuestion, http: ControlHttp): 
   const { scope, service } = question
   const configured = service === undefined ? question.configured : withoutBrowser(question.configured)
   const { entry, redirectUri } = configured
-  const fixed = entry && fixedServer(entry, redirectUri, keyOf(configured))
-  if (fixed) {
-    const says = service === undefined ? 'whether it supports PKCE; S256 is sent' : 'more of it'
-    const note = ok(scope, `its endpoints are fixed, so nothing says ${says}`)
-    return [note, ...(await checkUse(question, fixed, http))]
-  }
+  const server = entry && fixedServer(entry, redirectUri, keyOf(configured))
+  if (server === undefined) return checkLookedUp({ ...question, configured }, http)
+  const note =
+    service === undefined
+      ? 'authorization_endpoint and token_endpoint are set, so its metadata is not read: whether it supports PKCE is unknown. The gateway sends S256'
+      : 'token_endpoint is set, so its metadata is not read'
+  return [
+    ok(scope, note),
+    ...(await checkUse(question, { server, scopes: parseScope(question.wanted) }, http)),
+  ]
+}
+
+/** As the gateway looks it up: each upstream is asked who signs people in for it, also where an issuer is written. */
+async function checkLookedUp(question: ServerQuestion, http: ControlHttp): Promise<Finding[]> {
+  const asked = await Promise.all(
+    Array.from(question.upstreams, ([route, url]) => askUpstream(question, route, url, http)),
+  )
+  const problems = asked.flatMap(({ problem }) => problem ?? [])
+  const resource = asked.find((answer) => answer.resource !== undefined)?.resource
+  const { issuer } = question.configured.entry ?? {}
+  // Only the upstream could say where to go on.
+  if (issuer === undefined && resource === undefined) return problems
+  return [...problems, ...(await checkMetadata(question, resource, http))]
+}
+
+interface Answer {
+  readonly resource?: ProtectedResource
+  readonly problem?: Finding
+}
+
+async function askUpstream(
+  question: ServerQuestion,
+  route: string,
+  url: URL,
+  http: ControlHttp,
+): Promise<Answer> {
   try {
-    const metadata = await metadataOf(question, http)
-    const found = published(question, metadata)
-    const server = discovered(question, metadata)
-    if (server) return [...found, ...(await checkUse(question, server, http))]
-    return metadata.isAssumed ? found : [...found, registration(question, metadata)]
+    return { resource: await discoverResource(http, url) }
   } catch (error) {
-    if (isToldAlready(error, question)) return []
-    return [
-      fail(
-        scope,
-        whyNot(error),
-        'Write issuer, or authorization_endpoint and token_endpoint, under authorization_server.',
-      ),
-    ]
+    if (isToldAlready(error, url)) return {}
+    return { problem: fail(route, whyNot(error), hintFor(error, situationOf(question))) }
   }
 }
 
-function published(
-  { scope, service }: ServerQuestion,
-  { issuer, isAssumed, grantTypes }: ServerMetadata,
-): Finding[] {
-  if (isAssumed)
-    return [
-      warn(
-        scope,
-        `${issuer} publishes no metadata; if it is of MCP 2025-03-26, its endpoints are /authorize, /token and /register`,
-        'Write issuer, or authorization_endpoint and token_endpoint, under authorization_server.',
-      ),
-    ]
-  if (service === undefined)
-    return [ok(scope, `${issuer} is the authorization server, and supports PKCE with S256`)]
-  const found = ok(scope, `${issuer} is the authorization server`)
-  const grant = SERVICE_GRANTS[service]
-  if (grantTypes === undefined || grantTypes.includes(grant)) return [found]
-  const advice = 'Some leave out what they support: ask whoever runs it.'
-  return [found, warn(scope, `its metadata does not list the grant ${grant}`, advice)]
+async function checkMetadata(
+  question: ServerQuestion,
+  resource: ProtectedResource | undefined,
+  http: ControlHttp,
+): Promise<Finding[]> {
+  const { scope, configured } = question
+  const input = inputOf(question)
+  try {
+    const metadata = await metadataOf(question, input, resource, http)
+    const found = published(question, metadata)
+    if (configured.entry?.client_id === undefined)
+      return metadata.isAssumed ? found : [...found, introduction(question, input, metadata)]
+    const unsaid = { resource: input.upstream.href, issuer: metadata.issuer, scope: undefined }
+    const facts = { resource: resource ?? unsaid, metadata, registration: undefined }
+    return [...found, ...(await checkUse(question, destinationOf(input, facts), http))]
+  } catch (error) {
+    const named = resource?.isAssumed ? undefined : resource?.issuer
+    return [fail(scope, whyNot(error), hintFor(error, situationOf(question, named)))]
+  }
 }
 
-async function metadataOf(
-  { configured: { entry }, upstream, service }: ServerQuestion,
+function metadataOf(
+  { service }: ServerQuestion,
+  input: DiscoveryInput,
+  resource: ProtectedResource | undefined,
   http: ControlHttp,
 ): Promise<ServerMetadata> {
   const use = service === undefined ? 'sign_in' : 'service'
-  if (entry?.issuer !== undefined) return discoverServer(http, entry.issuer, 'configured', use)
-  const trust = { derivedFrom: upstream.hostname }
-  return discoverServerOf(http, await discoverResource(http, upstream), trust, use)
+  if (input.issuer !== undefined) return discoverServer(http, input.issuer, 'configured', use)
+  if (resource === undefined) throw new Error('an authorization server that nobody names')
+  return discoverServerOf(http, resource, derivedTrust(input, resource.issuer), use)
+}
+
+function inputOf({ configured, upstreams, clientName, wanted, service }: ServerQuestion): DiscoveryInput {
+  const [upstream] = upstreams.values()
+  if (upstream === undefined) throw new Error('an authorization server that no route uses')
+  return discoveryInput({
+    auth: wanted === undefined ? {} : { scope: wanted },
+    configured,
+    upstream,
+    clientName,
+    grantTypes: service === undefined ? SIGN_IN_GRANTS : [SERVICE_GRANTS[service]],
+    key: keyOf(configured),
+  })
 }
 
 /** The gateway's own key lies in its store, which is not opened here. */
@@ -93,146 +137,66 @@ function keyOf({ entry }: ConfiguredServer): ClientKey | undefined {
   return entry?.private_key === undefined ? undefined : writtenKey(entry.private_key, entry.private_key_id)
 }
 
-function discovered(
-  { configured, upstream }: ServerQuestion,
-  metadata: ServerMetadata,
-): UpstreamServer | undefined {
-  const { entry, redirectUri } = configured
-  if (entry?.client_id === undefined) return undefined
-  const { client_id: clientId, client_secret: clientSecret, token_endpoint_auth_method: method } = entry
-  const base = entry.issuer === undefined ? upstream : new URL(entry.issuer)
-  const key = keyOf(configured)
-  const credential = { secret: clientSecret !== undefined, key: key !== undefined }
+function situationOf({ place, configured, service }: ServerQuestion, named?: string): Situation {
   return {
-    issuer: metadata.issuer,
-    issParameterSupported: metadata.issParameterSupported,
-    authorizationEndpoint: metadata.authorizationEndpoint,
-    tokenEndpoint: metadata.tokenEndpoint,
-    trust: { derivedFrom: base.hostname },
-    clientId,
-    clientSecret,
-    authMethod: method ?? chooseAuthMethod(metadata.authMethods, credential),
-    assertion: key && { audience: metadata.issuer, key },
-    authorizationParameters: entry.authorization_parameters,
-    redirectUri,
+    place,
+    endpoints:
+      service === undefined
+        ? 'authorization_endpoint, token_endpoint and client_id'
+        : 'token_endpoint and client_id',
+    issuer: configured.entry?.issuer,
+    named,
   }
 }
 
-function registration({ scope, configured, service }: ServerQuestion, metadata: ServerMetadata): Finding {
-  const { entry, redirectUri, documentUrl } = configured
-  const ways = entry?.registration ?? ['cimd', 'dynamic']
-  const document = entry?.client_id_metadata_url ?? documentUrl
-  const isFetchable = document !== documentUrl || canFetchFrom(documentUrl, metadata.issuer)
-  // RFC 6749 §4.4: as auth/own-client.ts judges it.
-  const isProven = service !== 'client_credentials' || provesByDocument(configured, metadata)
-  if (ways.includes('cimd') && metadata.clientDocuments === true && isFetchable && isProven)
-    return ok(scope, `it takes metadata documents: the gateway is known there as ${document}`)
-  if (ways.includes('dynamic') && metadata.registrationEndpoint !== undefined)
+function published(question: ServerQuestion, { issuer, isAssumed, grantTypes }: ServerMetadata): Finding[] {
+  const { scope, service } = question
+  if (isAssumed) {
+    const { place, endpoints } = situationOf(question)
+    return [
+      warn(
+        scope,
+        `${issuer} publishes no metadata; if it is of MCP 2025-03-26, its endpoints are /authorize, /token and /register`,
+        `If it is not, write issuer, or ${endpoints}, under ${place}.`,
+      ),
+    ]
+  }
+  if (service === undefined)
+    return [ok(scope, `${issuer} is the authorization server, and supports PKCE with S256`)]
+  const found = ok(scope, `${issuer} is the authorization server`)
+  const grant = SERVICE_GRANTS[service]
+  if (grantTypes === undefined || grantTypes.includes(grant)) return [found]
+  const advice = 'Some servers do not list all that they support: ask whoever runs it.'
+  return [found, warn(scope, `its metadata does not list the grant ${grant}`, advice)]
+}
+
+function introduction(
+  { scope, place, service }: ServerQuestion,
+  { ownClient, redirectUri }: DiscoveryInput,
+  metadata: ServerMetadata,
+): Finding {
+  const found = introductionTo(ownClient, metadata)
+  if (found?.way === 'cimd')
+    return ok(scope, `it takes client ID metadata documents: the gateway's client_id is ${found.clientId}`)
+  if (found?.way === 'dynamic')
     return ok(scope, `it takes registrations: the gateway registers itself at the first ${firstUse(service)}`)
   return fail(
     scope,
     'it takes no registrations, and no client_id is configured',
-    `Create a client there ${service ? `for the grant ${SERVICE_GRANTS[service]}` : `with the redirect URI ${redirectUri}`}, and write its client_id under authorization_server.`,
+    `Create a client there ${service ? `for the grant ${SERVICE_GRANTS[service]}` : `with the redirect URI ${redirectUri}`}, and write its client_id under ${place}.`,
   )
 }
 
 const firstUse = (service: ServiceGrant | undefined) => (service === undefined ? 'sign-in' : 'use')
 
-function provesByDocument({ entry }: ConfiguredServer, metadata: ServerMetadata): boolean {
-  const isOwn = entry?.client_id_metadata_url === undefined
-  const fitting = isOwn && takesOwnAssertions(metadata) ? 'private_key_jwt' : 'none'
-  return (entry?.token_endpoint_auth_method ?? fitting) !== 'none'
-}
-
-async function checkUse(
-  question: ServerQuestion,
-  server: UpstreamServer,
-  http: ControlHttp,
-): Promise<Finding[]> {
-  const { scope, service } = question
+async function checkUse({ scope, service }: ServerQuestion, use: Use, http: ControlHttp): Promise<Finding[]> {
   return service === undefined
-    ? checkSignIn(question, server, http)
-    : [await checkServiceClient(scope, service, server, http)]
-}
-
-async function checkSignIn(
-  question: ServerQuestion,
-  server: UpstreamServer,
-  http: ControlHttp,
-): Promise<Finding[]> {
-  const { scope } = question
-  const checks = [checkClient(scope, server, http), checkAuthorizationEndpoint(question, server, http)]
-  const redirect = ok(scope, `redirect URI that has to be registered there: ${server.redirectUri}`)
-  return [redirect, ...(await Promise.all(checks))]
-}
-
-/** A server that knows neither client nor redirect URI must not redirect (RFC 6749 §4.1.2.1): it shows an error at once. */
-async function checkAuthorizationEndpoint(
-  { scope, scopes }: ServerQuestion,
-  server: UpstreamServer,
-  http: ControlHttp,
-): Promise<Finding> {
-  const request = {
-    state: randomBytes(16).toString('base64url'),
-    codeVerifier: createCodeVerifier(),
-    scopes,
-    resource: undefined,
-  }
-  const url = new URL(await authorizationUrl(server, request))
-  try {
-    const { status, headers } = await http({
-      method: 'GET',
-      url,
-      headers: { accept: 'text/html' },
-      trust: server.trust,
-    })
-    const back = errorSentBack(String(headers.location ?? ''), server.redirectUri)
-    if (back !== undefined)
-      return fail(
-        scope,
-        `the authorization endpoint refuses the sign-in (${back})`,
-        ADVICE[back] ?? 'Look up this code at the provider.',
-      )
-    if (status === 400 || status === 404)
-      return fail(
-        scope,
-        `the authorization endpoint refuses client or redirect URI (${status})`,
-        `Check client_id, and register ${server.redirectUri} there.`,
-      )
-    return status < 400
-      ? ok(scope, 'the authorization endpoint begins a sign-in')
-      : warn(
-          scope,
-          `the authorization endpoint answers ${status}`,
-          'Open it in a browser; it may only refuse programs.',
-        )
-  } catch (error) {
-    const answered = error instanceof UpstreamError && error.fault === 'bad_response'
-    if (answered) return ok(scope, 'the authorization endpoint answers')
-    return fail(
-      scope,
-      `the authorization endpoint gave no answer: ${reasonOf(error)}`,
-      'Check authorization_endpoint.',
-    )
-  }
-}
-
-const ADVICE: Readonly<Record<string, string>> = {
-  invalid_scope: 'Check auth.scope: the provider does not know one of its words.',
-  unauthorized_client: 'Allow the authorization code grant for this client at the provider.',
-}
-
-/** That somebody has to sign in first is what we wanted to hear. */
-const WANTED: readonly string[] = ['login_required', 'interaction_required', 'consent_required']
-
-function errorSentBack(location: string, redirectUri: string): string | undefined {
-  if (!location.startsWith(redirectUri)) return undefined
-  const error = new URL(location).searchParams.get('error')
-  return error === null || WANTED.includes(error) ? undefined : loggableErrorCode(error)
+    ? checkSignIn(scope, use, http)
+    : [await checkServiceClient(scope, service, use.server, http)]
 }
 
 /** That the upstream itself is silent, its own check says. */
-function isToldAlready(error: unknown, { upstream }: ServerQuestion): boolean {
+function isToldAlready(error: unknown, upstream: URL): boolean {
   return error instanceof UpstreamError && SILENT.includes(error.fault) && error.detail.host === upstream.host
 }
 

@@ -28,17 +28,17 @@ export function signsWithOwnKey({ authMethod, assertion }: UpstreamServer): bool
 export function ownKey(scope: string): Finding {
   return warn(
     scope,
-    "it is the gateway's own key that signs in there, so whether the token endpoint knows the client cannot be told",
+    'the gateway signs in there with its own key, which doctor does not read: it cannot tell whether the token endpoint knows the client',
     'Register the key set /.well-known/jwks.json of this gateway there, and use the route once to see.',
   )
 }
 
-/** A token for something made up. */
+/** A token for what nobody issued. */
 export function gullible(scope: string): Finding {
   return warn(
     scope,
-    'the token endpoint gave a token for something made up',
-    'It is no real authorization server.',
+    'the token endpoint gave a token for a made-up code or token',
+    'It checks nothing, so it is not a real authorization server: correct token_endpoint or issuer.',
   )
 }
 
@@ -79,11 +79,18 @@ export function judgeRefusal(
 
 export function noAnswer(scope: string, { fault, reason }: LogDetail): Finding {
   const why = inWords(String(reason ?? fault))
-  return fail(scope, `the token endpoint gave no answer: ${why}`, 'Check token_endpoint.')
+  return fail(scope, `the token endpoint gave no answer: ${why}`, adviceOn('token_endpoint', { reason }))
+}
+
+/** Metadata may name a private address only on the host that the configuration names. */
+export function adviceOn(endpoint: string, { reason }: LogDetail): string {
+  return reason === 'private_address'
+    ? 'If you trust it, write authorization_endpoint, token_endpoint and client_id.'
+    : `Check ${endpoint}.`
 }
 
 export function noOAuth(scope: string): Finding {
-  return fail(scope, 'what the token endpoint answers is no OAuth', 'Check token_endpoint.')
+  return fail(scope, 'the answer of the token endpoint is not OAuth', 'Check token_endpoint.')
 }
 
 export function knownClient(scope: string): Finding {
@@ -101,7 +108,7 @@ export function unknownClient(scope: string, code: string): Finding {
 export function untold(scope: string, code: string, advice: string): Finding {
   return warn(
     scope,
-    `the token endpoint answers ${code}, so whether it knows the client cannot be told`,
+    `the token endpoint answers ${code}, which does not tell whether it knows the client`,
     advice,
   )
 }

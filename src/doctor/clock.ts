@@ -11,7 +11,12 @@ export function checkClock(readings: readonly ClockReading[]): Finding[] {
     return Math.abs(aheadMs) > TOLERANCE_MS ? [describe(host, aheadMs, hosts.length)] : []
   })
   if (hosts.length === 0 || off.length > 0) return off
-  return [ok('clock', `agrees with ${hosts.length === 1 ? hosts[0] : `${hosts.length} hosts`}`)]
+  return [
+    ok(
+      'clock',
+      `this machine's clock agrees with ${hosts.length === 1 ? hosts[0] : `${hosts.length} hosts`}`,
+    ),
+  ]
 }
 
 function describe(host: string, aheadMs: number, asked: number): Finding {

@@ -14,14 +14,18 @@ const MOUNT_THE_FOLDER = 'Mount the folder instead of the file.'
 export async function checkConfigFile(file: string): Promise<Finding> {
   const { nlink } = await stat(file)
   if (nlink === 0)
-    return fail('file', `${file} was replaced outside, and here it is still the old one`, MOUNT_THE_FOLDER)
+    return fail(
+      'file',
+      `${file} was replaced on the host, but this container still has the old one`,
+      MOUNT_THE_FOLDER,
+    )
   if (isMountPoint(file, await mountInfo()))
     return warn(
       'file',
-      `${file} is mounted as a single file: edits outside may not be seen here`,
+      `${file} is mounted as a single file: the gateway may not see edits on the host`,
       MOUNT_THE_FOLDER,
     )
-  return ok('file', `${file} is where edits arrive`)
+  return ok('file', `the gateway sees edits to ${file}`)
 }
 
 /** `mountinfo`, proc(5): the fifth field is the mount point, with spaces and the like as octal. */

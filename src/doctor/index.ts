@@ -1,13 +1,15 @@
 // All of a doctor's visit: what is checked, in parallel, and in which order it is told. Every check ends by itself.
 import type { Config } from '../config/types.ts'
 import type { StatePaths } from '../store/state-folder.ts'
-import type { ControlHttp } from '../upstream/http.ts'
+import { createEgress, type Egress } from '../upstream/egress.ts'
+import { type ControlHttp, controlHttp, createControlHttp } from '../upstream/http.ts'
 import { checkAddress } from './address.ts'
 import { checkServer } from './authorization-server.ts'
 import { checkClock } from './clock.ts'
 import { checkConfigFile, checkSecretFiles, checkState } from './files.ts'
 import { type Finding, fail } from './finding.ts'
 import { observe, reasonOf } from './observe.ts'
+import { checkProxy } from './proxy.ts'
 import { issuerQuestions, serverQuestions } from './questions.ts'
 import { checkHosts, checkOwn } from './tls.ts'
 import { checkIssuer } from './trusted-issuer.ts'
@@ -34,8 +36,19 @@ interface Check {
 /** What hangs in spite of every timeout of its own. */
 const LONGEST_CHECK_MS = 30_000
 
+/** Everybody is asked by the way that the gateway itself goes out. */
 export async function examine(visit: Visit): Promise<Finding[]> {
-  const { http, clocks, tlsHosts } = observe()
+  const { proxy, proxy_authorization: authorization, direct } = visit.config.egress
+  const egress = createEgress({ proxy, authorization, direct })
+  try {
+    return (await examineThrough(egress, visit)).map(printable)
+  } finally {
+    await egress.close()
+  }
+}
+
+async function examineThrough(egress: Egress, visit: Visit): Promise<Finding[]> {
+  const { http, clocks, tlsHosts } = observe(createControlHttp({ egress }))
   const checks = [...localChecks(visit, http), ...routeChecks(visit, http)]
   let done = 0
   const findings = await Promise.all(
@@ -46,19 +59,23 @@ export async function examine(visit: Visit): Promise<Finding[]> {
       return found
     }),
   )
-  const hosts = await bounded({ scope: 'tls', run: () => checkHosts(tlsHosts, Date.now()) })
-  return [...byScope(findings.flat()), ...hosts, ...checkClock(clocks)]
+  const hosts = await bounded({ scope: 'tls', run: () => checkHosts(tlsHosts, Date.now(), egress) })
+  return [...byScope(distinct(findings.flat())), ...hosts, ...checkClock(clocks)]
 }
 
 function localChecks({ config, file, secretFiles, statePaths }: Visit, http: ControlHttp): Check[] {
-  const { server, store } = config
+  const { server, store, egress } = config
   const { tls } = server
+  const proxy = egress.proxy === undefined ? undefined : new URL(egress.proxy)
+  // No proxy stands between this machine and its own port.
+  const own = observe(controlHttp).http
   return [
     { scope: 'file', run: () => checkConfigFile(file) },
     { scope: 'secrets', run: () => checkSecretFiles(secretFiles) },
     ...(store.type === 'embedded' ? [{ scope: 'store', run: () => checkState(statePaths) }] : []),
     ...(tls ? [{ scope: 'server.tls', run: async () => checkOwn(tls, Date.now()) }] : []),
-    { scope: 'server.port', run: () => checkAddress(server, publicUrlOf(config), http) },
+    { scope: 'server.port', run: () => checkAddress(server, publicUrlOf(config), { http, own }) },
+    ...(proxy ? [{ scope: 'egress.proxy', run: () => checkProxy(proxy) }] : []),
   ]
 }
 
@@ -81,6 +98,17 @@ function routeChecks(visit: Visit, http: ControlHttp): Check[] {
 
 function publicUrlOf({ server: { public_url: publicUrl, tls, port } }: Config): string {
   return publicUrl?.replace(/\/$/, '') ?? `${tls ? 'https' : 'http'}://localhost:${port}`
+}
+
+/** A server that two kinds of grants use is asked for each, and what it says of both is told once. */
+function distinct(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values()]
+}
+
+/** What others say of themselves is shown on a terminal. */
+function printable({ level, scope, message, advice }: Finding): Finding {
+  const plain = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
+  return { level, scope, message: plain(message), ...(advice !== undefined && { advice: plain(advice) }) }
 }
 
 /** What is said of one thing stands together, where it was first spoken of. */

@@ -2,11 +2,12 @@
 // trusted issuer once. Pure.
 import { upstreamServers } from '../auth/servers.ts'
 import type { AuthorizationServerConfig, Config, RouteConfig } from '../config/types.ts'
-import { parseScope } from '../oauth/scope.ts'
+import { parseScope, union } from '../oauth/scope.ts'
 import type { ServerQuestion } from './authorization-server.ts'
 import type { IssuerQuestion } from './trusted-issuer.ts'
 
 interface Use extends Pick<ServerQuestion, 'service'> {
+  readonly setting: 'authorization_server' | 'identity_provider'
   readonly reference: string | AuthorizationServerConfig | undefined
   readonly scope?: string | undefined
 }
@@ -15,14 +16,15 @@ interface Use extends Pick<ServerQuestion, 'service'> {
 function usesOf({ auth }: RouteConfig): readonly Use[] {
   if (auth.type === 'none' || auth.type === 'api_key' || auth.type === 'user_api_key') return []
   const { authorization_server: reference, scope } = auth
-  if (auth.type === 'authorization_code') return [{ reference, scope, service: undefined }]
-  if (auth.type === 'client_credentials') return [{ reference, scope, service: 'client_credentials' }]
+  const use = { setting: 'authorization_server', reference, scope } as const
+  if (auth.type === 'authorization_code') return [{ ...use, service: undefined }]
+  if (auth.type === 'client_credentials') return [{ ...use, service: 'client_credentials' }]
   const { identity_provider: provider } = auth
   return provider === undefined
-    ? [{ reference, scope, service: 'token_exchange' }]
+    ? [{ ...use, service: 'token_exchange' }]
     : [
-        { reference, scope, service: 'jwt_bearer' },
-        { reference: provider, service: 'token_exchange' },
+        { ...use, service: 'jwt_bearer' },
+        { setting: 'identity_provider', reference: provider, service: 'token_exchange' },
       ]
 }
 
@@ -32,18 +34,30 @@ export function serverQuestions(
   publicUrl: string,
 ): readonly ServerQuestion[] {
   const serverFor = upstreamServers(config.authorization_servers, publicUrl)
-  const all = routesNamed(config, names).flatMap(([name, route]) =>
-    usesOf(route).map(
-      ({ reference, scope, service }): ServerQuestion => ({
-        scope: typeof reference === 'string' ? `authorization_servers.${reference}` : `routes.${name}`,
+  const asked = new Map<string, ServerQuestion>()
+  for (const [name, route] of routesNamed(config, names)) {
+    const at = `routes.${name}`
+    for (const { setting, reference, scope, service } of usesOf(route)) {
+      const place =
+        typeof reference === 'string' ? `authorization_servers.${reference}` : `${at}.auth.${setting}`
+      const key = `${place} ${service}`
+      const before = asked.get(key)
+      asked.set(key, {
+        scope: typeof reference === 'string' ? place : at,
+        place,
         configured: serverFor(name, reference),
-        upstream: new URL(route.upstream.url),
-        scopes: parseScope(scope),
+        upstreams: new Map([...(before?.upstreams ?? []), [at, new URL(route.upstream.url)]]),
+        clientName: config.login.brand.name,
+        wanted: both(before?.wanted, scope),
         service,
-      }),
-    ),
-  )
-  return [...new Map(all.map((question) => [`${question.scope} ${question.service}`, question])).values()]
+      })
+    }
+  }
+  return [...asked.values()]
+}
+
+function both(one: string | undefined, other: string | undefined): string | undefined {
+  return union(parseScope(one), parseScope(other)).join(' ') || undefined
 }
 
 /** An issuer of access tokens matters to the routes that take them, one of assertions to all others. */

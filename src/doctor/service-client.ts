@@ -57,7 +57,7 @@ const ASK: Readonly<Record<ServiceGrant, Ask>> = {
 
 async function refusalOf(asked: ReturnType<typeof exchange>): Promise<LogDetail | undefined> {
   try {
-    return (await asked) === 'declined' ? { upstreamError: 'invalid_grant' } : undefined
+    return 'declined' in (await asked) ? { upstreamError: 'invalid_grant' } : undefined
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     return error.detail

@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
+import { DIRECT, type Egress } from '../upstream/egress.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 export interface Peer {
@@ -15,10 +16,10 @@ const PATIENCE_MS = 8_000
 const DAY_MS = 24 * 60 * 60 * 1000
 const SOON_DAYS = 14
 
-export async function checkHosts(hosts: Iterable<string>, nowMs: number): Promise<Finding[]> {
+export async function checkHosts(hosts: Iterable<string>, nowMs: number, egress: Egress): Promise<Finding[]> {
   const seen = await Promise.all(
     // A host that cannot be reached was told where it was asked for.
-    Array.from(hosts, async (host) => ({ host, peer: await peerOf(host).catch(() => undefined) })),
+    Array.from(hosts, async (host) => ({ host, peer: await peerOf(host, egress).catch(() => undefined) })),
   )
   const reached = seen.flatMap(({ host, peer }) => (peer ? [{ host, peer }] : []))
   const notable = reached.flatMap(({ host, peer }) => judgePeer(host, peer, nowMs) ?? [])
@@ -30,7 +31,7 @@ export async function checkHosts(hosts: Iterable<string>, nowMs: number): Promis
       'tls',
       reached.length === 1
         ? `the certificate of ${first.host} is good ${end}`
-        : `the certificates of ${reached.length} hosts are good; the first to end is that of ${first.host}, ${end}`,
+        : `the certificates of ${reached.length} hosts are good; the one of ${first.host} ends first: it is good ${end}`,
     ),
   ]
 }
@@ -81,14 +82,16 @@ export function fingerprintOf(cert: string): string {
 }
 
 /** A handshake that accepts whatever is shown, and sends nothing after it. */
-export function peerOf(host: string): Promise<Peer> {
+export async function peerOf(host: string, egress: Egress = DIRECT): Promise<Peer> {
   const { hostname, port } = new URL(`https://${host}`)
-  const bare = hostname.replace(/^\[|\]$/g, '')
+  const target = { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) }
+  const tunnel = egress.tunnelTo(hostname)
+  const through = await tunnel?.(target.host, target.port, AbortSignal.timeout(PATIENCE_MS))
   return new Promise((resolve, reject) => {
     const socket = connect({
-      host: bare,
-      port: port === '' ? 443 : Number(port),
-      ...(isIP(bare) === 0 && { servername: bare }),
+      ...target,
+      ...(through && { socket: through }),
+      ...(isIP(target.host) === 0 && { servername: target.host }),
       rejectUnauthorized: false,
     })
     socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('no answer in time')))

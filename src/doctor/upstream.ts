@@ -1,13 +1,16 @@
-// Is there an MCP server behind a route, and does it want what the route brings? One `initialize`, as every client sends.
+// Is there an MCP server behind a route, and does it want what the route brings? Asked as discovery asks it.
+import { keyCredentials } from '../auth/api-key.ts'
+import { withQuery } from '../auth/key-check.ts'
 import type { RouteConfig } from '../config/types.ts'
 import type { ControlHttp } from '../upstream/http.ts'
+import { knock } from '../upstream/probe.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { reasonOf } from './observe.ts'
 
 export async function checkUpstream(scope: string, route: RouteConfig, http: ControlHttp): Promise<Finding> {
   const url = new URL(route.upstream.url)
   try {
-    const { status } = await initialize(url, route, http)
+    const { status } = await callAt(url, route, http)
     return judgeStatus(scope, url, route, status)
   } catch (error) {
     return fail(
@@ -52,23 +55,23 @@ const GENERAL: Readonly<Record<number, { readonly message: string; readonly advi
 
 type Judge = (scope: string, origin: string, status: number) => Finding
 
+/** Its tools may still want a token, each by itself. */
+const MAYBE_OPEN =
+  'Leave auth as it is if any of its tools needs a token. Only a server that is open to everyone takes auth: none.'
+
 /** The gateway has the token, and this asked without one. */
 const wantsToken: Judge = (scope, origin, status) =>
   status === 401 || status === 403
     ? ok(scope, `${origin} answers, and wants credentials (${status})`)
     : isGood(status)
-      ? warn(scope, `${origin} answers without any (${status})`, 'If it is open to all, write auth: none.')
+      ? warn(scope, `${origin} answers without credentials (${status})`, MAYBE_OPEN)
       : odd(scope, origin, status)
 
 const BY_AUTH: { readonly [T in RouteConfig['auth']['type']]: Judge } = {
   authorization_code: (scope, origin, status) => {
     if (status === 401) return ok(scope, `${origin} answers, and wants a sign-in (401)`)
     return isGood(status)
-      ? warn(
-          scope,
-          `${origin} answers without a sign-in (${status})`,
-          'If it is open to all, write auth: none.',
-        )
+      ? warn(scope, `${origin} answers without a sign-in (${status})`, MAYBE_OPEN)
       : odd(scope, origin, status)
   },
   client_credentials: wantsToken,
@@ -99,36 +102,14 @@ const isGood = (status: number) => status >= 200 && status < 300
 const odd: Judge = (scope, origin, status) =>
   warn(
     scope,
-    `${origin} answers ${status} to initialize`,
-    'It may not be an MCP server, or want more headers: upstream.headers.',
+    `${origin} answers MCP requests with ${status}`,
+    'It may not be an MCP server, or it may need more headers: set upstream.headers.',
   )
 
 /** With the route's own headers and shared key, which go where the operator sends them anyway. */
-async function initialize(url: URL, { auth, upstream }: RouteConfig, http: ControlHttp) {
-  const key = auth.type === 'api_key' ? auth : undefined
-  const asked = new URL(url)
-  if (key?.in === 'query') asked.searchParams.set(key.name, key.value)
-  return http({
-    method: 'POST',
-    url: asked,
-    trust: 'configured',
-    headers: {
-      ...lowerCaseNames(upstream.headers),
-      ...(key?.in === 'header' && { [key.name.toLowerCase()]: key.value }),
-      accept: 'application/json, text/event-stream',
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 0,
-      method: 'initialize',
-      params: {
-        protocolVersion: '2025-11-25',
-        capabilities: {},
-        clientInfo: { name: 'mcp-oauth-gateway-doctor', version: '1' },
-      },
-    }),
-  })
+function callAt(url: URL, { auth, upstream }: RouteConfig, http: ControlHttp) {
+  const sent = auth.type === 'api_key' ? keyCredentials(auth, auth.value) : { headers: {} }
+  return knock(http, withQuery(url, sent), { ...lowerCaseNames(upstream.headers), ...sent.headers })
 }
 
 function lowerCaseNames(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -68,9 +68,14 @@ async function isConnected(link: UpstreamLink, subject: Subject, { scopes }: Tra
   return link.isGood(subject, await link.scopes(subject, scopes))
 }
 
-function refuseAccess(submission: Submission, subject: Subject, cookies: readonly string[]): Promise<Reply> {
+/** Not written down: the form gets them no further a second time, and anyone may send it where nobody signs in (sec-C16). */
+function refuseAccess(submission: Submission, subject: Subject, cookies: readonly string[]): Reply {
   submission.deps.log.warn('access refused', { subject, route: submission.route.name })
-  return endWith(submission, new OAuthError('access_denied', 'this account may not use this server'), cookies)
+  return tellClient(
+    submission,
+    new OAuthError('access_denied', 'this account may not use this server'),
+    cookies,
+  )
 }
 
 async function toUpstream(approved: Approved, link: UpstreamLink, relink: boolean): Promise<Reply> {

@@ -11,6 +11,7 @@ import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { redirectError } from './authorize.ts'
 import { checkBrowser, unbindCookie } from './browser-binding.ts'
+import { consentReply, OTHER_LIST } from './consent-reply.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
 import { currentSession } from './sessions.ts'
@@ -21,19 +22,43 @@ export const callback: Handle = async (request, gateway, deps) => {
   const entry = await loadTransaction(state.split('.')[0], deps)
   const transaction = entry.value
   const pending = checkState(transaction, state, request.path, deps)
-  await checkSameBrowser(entry, request, gateway, deps)
+  const browserSecret = await checkSameBrowser(entry, request, gateway, deps)
   const subject = await checkSameUser(transaction, request, gateway, deps)
   const { route, link } = await liveLink(transaction, pending, gateway)
   // Consumed before the exchange: a second click must not redeem the code again (sec-C5).
   await advance(entry, { stage: 'done' }, deps)
   const cookies = [unbindCookie(transaction, gateway)]
   try {
-    await link.finish(subject, pending, new URLSearchParams(request.query))
+    const finished = await link.finish(subject, pending, new URLSearchParams(request.query))
+    if (finished === 'overtaken')
+      return await askAgain({ id: transaction.id, browserSecret, request, route }, gateway, deps)
     deps.log.info('upstream connected', { subject, route: route.name })
     return await codeReply(transaction, subject, route, gateway, deps, cookies)
   } catch (error) {
     return failed(error, transaction, gateway, deps, cookies)
   }
+}
+
+interface Overtaken {
+  readonly id: string
+  readonly browserSecret: string
+  readonly request: EndpointRequest
+  readonly route: Route
+}
+
+/** Back to screen 1, in the browser that it is bound to: what is to be asked for together nobody has said yes to yet. */
+async function askAgain(
+  { id, browserSecret, request, route }: Overtaken,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<Reply> {
+  const entry = await loadTransaction(id, deps)
+  const change = { stage: 'consent', upstream: undefined } as const
+  await advance(entry, change, deps)
+  deps.log.info('consent asked again for other scopes', { subject: entry.value.subject, route: route.name })
+  const session = await currentSession(request, gateway, deps)
+  const bound = { transaction: { ...entry.value, ...change }, browserSecret }
+  return consentReply(gateway, deps, { bound, route, session, cookies: [], error: OTHER_LIST })
 }
 
 /** The state is ours, whole, not yet used, and came in where this authorization server's answers belong (sec-C10). */

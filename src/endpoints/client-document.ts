@@ -1,11 +1,10 @@
 // GET /.well-known/oauth-client/<id>: the gateway's own client ID metadata documents. An upstream authorization server reads
 // there who it is that wants to sign somebody in.
-import { PUBLIC_CORS } from '../policy/cors.ts'
 import { jsonReply } from '../reply.ts'
 import type { Handle } from './endpoint.ts'
 import { notFound } from './metadata.ts'
 
-const DOCUMENT_HEADERS = { 'cache-control': 'public, max-age=300', ...PUBLIC_CORS }
+const DOCUMENT_HEADERS = { 'cache-control': 'public, max-age=300' }
 
 export const clientDocument: Handle = async ({ path }, { routes }) => {
   // Routes that share an authorization server share the document; which of them knows it first is chance.
@@ -17,5 +16,5 @@ export const clientDocument: Handle = async ({ path }, { routes }) => {
     const document = await read(grantTypes)
     if (document !== undefined) return jsonReply(200, document, DOCUMENT_HEADERS)
   }
-  return notFound(PUBLIC_CORS)
+  return notFound()
 }

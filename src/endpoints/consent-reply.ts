@@ -20,6 +20,9 @@ export interface ConsentState {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** A yes is worth what was read before it (spec-H2). */
+export const OTHER_LIST = 'The list of scopes is not the one that you saw before. Look at it again.'
+
 export async function consentReply(gateway: Gateway, deps: Deps, state: ConsentState): Promise<Reply> {
   const { bound, route, session, status = 200, cookies, headers } = state
   const { transaction } = bound

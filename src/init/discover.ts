@@ -1,11 +1,12 @@
 // A live MCP server as the part of a new configuration: asks it as the gateway would, and writes what that takes, with the reason.
 import { loadPreset, presetNames } from '../config/presets/preset.ts'
 import { UpstreamError } from '../errors.ts'
+import { jsonObject } from '../upstream/control-answer.ts'
 import { discoverResource, discoverServer, type ProtectedResource } from '../upstream/discovery.ts'
 import { type ControlHttp, controlHttp, type Trust } from '../upstream/http.ts'
-import { probe } from '../upstream/probe.ts'
+import { knock } from '../upstream/probe.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
-import { serverMetadataUrls } from '../upstream/well-known.ts'
+import { isWebAddress, serverMetadataUrls } from '../upstream/well-known.ts'
 import { callbackOf, comment, literal, type Section, variablePrefix } from './section.ts'
 
 /** Throws UpstreamError when the server cannot be reached at all. */
@@ -74,11 +75,11 @@ async function look(http: ControlHttp, upstream: URL): Promise<Found> {
 }
 
 async function isOpen(http: ControlHttp, upstream: URL): Promise<boolean> {
-  const answer = await probe(http, upstream)
+  const answer = await knock(http, upstream)
   if (![200, 202, 401, 403].includes(answer.status)) {
     throw new UpstreamError(
       'bad_response',
-      `${upstream.origin} answered ${answer.status} to initialize: is that the URL of the MCP server?`,
+      `${upstream.origin} answered ${answer.status}: is that the URL of the MCP server?`,
     )
   }
   return answer.status < 300
@@ -90,12 +91,10 @@ async function readEndpoints(
   issuer: string,
   trust: Trust,
 ): Promise<Endpoints | undefined> {
-  for (const url of URL.canParse(issuer) ? serverMetadataUrls(new URL(issuer)) : []) {
+  for (const url of isWebAddress(issuer) ? serverMetadataUrls(new URL(issuer)) : []) {
     try {
       const answer = await http({ method: 'GET', url, headers: { accept: 'application/json' }, trust })
-      const { authorization_endpoint: authorization, token_endpoint: token } = JSON.parse(
-        answer.body.toString('utf8'),
-      )
+      const { authorization_endpoint: authorization, token_endpoint: token } = jsonObject(answer.body) ?? {}
       if (isUrl(authorization) && isUrl(token)) return { authorization, token }
     } catch {
       // The next address may have it.

@@ -52,11 +52,11 @@ function isAt(domain: string, email: string): boolean {
 
 /** Compared as text: what YAML or a variable writes as a word may be a number or a truth value to the issuer. */
 function has(claims: Profile['claims'], name: string, wanted: unknown): boolean {
-  const found = Object.hasOwn(claims, name) ? valuesOf(claims[name]) : []
+  const found = valuesOf(claims[name])
   return valuesOf(wanted).some((value) => found.includes(value))
 }
 
-/** An object has no text to compare; neither has null. */
+/** An object has no text to compare; neither has null, nor what every object inherits. */
 function valuesOf(value: unknown): readonly string[] {
   const values: readonly unknown[] = Array.isArray(value) ? value : [value]
   return values.filter((one) => ['string', 'number', 'boolean'].includes(typeof one)).map(String)

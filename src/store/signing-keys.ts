@@ -47,7 +47,7 @@ interface KeyRecord {
 const DAY_MS = 24 * 60 * 60_000
 const ROTATE_AFTER_MS = 90 * DAY_MS
 /** Whoever keeps our key set for a day knows a key before it signs, and still knows it when it no longer does. */
-const OVERLAP_MS = DAY_MS
+export const OVERLAP_MS = DAY_MS
 const KEY = 'signing/keys'
 const PURPOSE = 'signing-key'
 

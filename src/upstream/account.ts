@@ -1,5 +1,6 @@
 // Whose tokens they are, for people to read: from an id_token that came with them, or by asking where the configuration
 // says. Nothing is decided by it, so nothing is verified, and whatever goes wrong leaves it unknown.
+import { jsonObject } from './control-answer.ts'
 import type { ControlHttp } from './http.ts'
 
 export interface AccountQuestion {
@@ -28,7 +29,7 @@ export function accountName(value: unknown): string | undefined {
 export function accountOfIdToken(idToken: unknown): string | undefined {
   if (typeof idToken !== 'string' || idToken.length > MAX_JWT_LENGTH) return undefined
   const [, payload = ''] = idToken.split('.')
-  return accountIn(Buffer.from(payload, 'base64url').toString('utf8'), undefined)
+  return accountIn(Buffer.from(payload, 'base64url'), undefined)
 }
 
 /** Asks with the new token. Throws UpstreamError when nobody answers. */
@@ -44,24 +45,15 @@ export async function askAccount(
     headers: { accept: 'application/json', authorization: `Bearer ${accessToken}` },
     totalMs: ASK_MS,
   })
-  return status === 200 ? accountIn(body.toString('utf8'), claim) : undefined
+  return status === 200 ? accountIn(body, claim) : undefined
 }
 
-function accountIn(text: string, claim: string | undefined): string | undefined {
-  const members = parseObject(text)
+function accountIn(body: Buffer, claim: string | undefined): string | undefined {
+  const members = jsonObject(body) ?? {}
   const names = claim === undefined ? CLAIMS : [claim]
   for (const name of names) {
     const found = Object.hasOwn(members, name) ? accountName(members[name]) : undefined
     if (found !== undefined) return found
   }
   return undefined
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }

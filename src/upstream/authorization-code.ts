@@ -1,11 +1,12 @@
 // The authorization code grant at an upstream: the URL that browsers are sent to, and redeeming what they come back
 // with. The protocol library makes the checks.
 import * as oauth from 'oauth4webapi'
-import { OAuthError, UpstreamError } from '../errors.ts'
+import { type LogDetail, OAuthError, UpstreamError } from '../errors.ts'
 import { loggableErrorCode } from './error-code.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
 import { clientAuth, parties, refusedAnswer, tokenOptions, tokensOf } from './token-endpoint.ts'
+import { isRefusal } from './token-failure.ts'
 
 export interface AuthorizationRequest {
   readonly state: string
@@ -39,6 +40,20 @@ export async function authorizationUrl(
   return url.href
 }
 
+/** Checks the authorization response: state, `iss`, error, and that there is a code. Throws OAuthError with text that is fit for the client: nothing the upstream wrote (sec-C11). */
+export function checkAnswer(server: UpstreamServer, answer: URLSearchParams, state: string): URLSearchParams {
+  const { as, client } = parties(server)
+  const known = new URLSearchParams(answer)
+  if (server.issuer === undefined) known.delete('iss')
+  try {
+    const checked = oauth.validateAuthResponse(as, client, known, state)
+    if (!checked.get('code')) throw untrusted('no_code')
+    return checked
+  } catch (error) {
+    throw publicError(error)
+  }
+}
+
 export interface Redemption {
   readonly answer: URLSearchParams
   readonly state: string
@@ -46,26 +61,24 @@ export interface Redemption {
   readonly resource: string | undefined
 }
 
-/** Checks the authorization response (state, `iss`, error) and redeems the code. Throws OAuthError with text that is fit for the client: nothing the upstream wrote (sec-C11). */
+/** Redeems the code of an answer that `checkAnswer` lets pass, and throws as it does. */
 export async function redeem(
   http: ControlHttp,
   server: UpstreamServer,
-  redemption: Redemption,
+  { answer, state, codeVerifier, resource }: Redemption,
   nowMs: number,
 ): Promise<UpstreamTokens> {
+  const checked = checkAnswer(server, answer, state)
   const { as, client } = parties(server)
-  const answer = new URLSearchParams(redemption.answer)
-  if (server.issuer === undefined) answer.delete('iss')
   try {
-    const checked = oauth.validateAuthResponse(as, client, answer, redemption.state)
     const response = await oauth.authorizationCodeGrantRequest(
       as,
       client,
       clientAuth(server),
       checked,
       server.redirectUri,
-      redemption.codeVerifier,
-      tokenOptions(http, server, redemption.resource),
+      codeVerifier,
+      tokenOptions(http, server, resource),
     )
     return tokensOf(await oauth.processAuthorizationCodeResponse(as, client, response), nowMs)
   } catch (error) {
@@ -74,21 +87,10 @@ export async function redeem(
 }
 
 function publicError(error: unknown): unknown {
-  if (error instanceof oauth.AuthorizationResponseError) {
-    const denied = error.error === 'access_denied'
-    return denied
-      ? new OAuthError('access_denied', 'access was not granted at the upstream', {
-          upstreamError: loggableErrorCode(error.error),
-        })
-      : new OAuthError('server_error', 'the upstream refused the sign-in', {
-          upstreamError: loggableErrorCode(error.error),
-        })
-  }
+  if (error instanceof oauth.AuthorizationResponseError) return answeredError(error)
   if (error instanceof oauth.ResponseBodyError) {
-    return new OAuthError('server_error', 'the upstream refused the sign-in', {
-      upstreamError: loggableErrorCode(error.error),
-      upstreamStatus: error.status,
-    })
+    const detail = { upstreamError: loggableErrorCode(error.error), upstreamStatus: error.status }
+    return isRefusal(error) ? refused(detail) : inTrouble(detail)
   }
   if (error instanceof UpstreamError) {
     return new OAuthError('temporarily_unavailable', 'the upstream sign-in server did not answer', {
@@ -97,15 +99,28 @@ function publicError(error: unknown): unknown {
     })
   }
   const status = refusedAnswer(error)?.status ?? 0
-  if (status >= 500) {
-    return new OAuthError('temporarily_unavailable', 'the upstream sign-in server has a problem', {
-      upstreamStatus: status,
-    })
-  }
-  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
-    return new OAuthError('server_error', 'the upstream answered in a way that cannot be trusted', {
-      reason: error.code,
-    })
-  }
+  if (status >= 500) return inTrouble({ upstreamStatus: status })
+  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError)
+    return untrusted(error.code)
   return error
+}
+
+/** What the server sent the browser back with (RFC 6749 §4.1.2.1). */
+function answeredError({ error }: oauth.AuthorizationResponseError): OAuthError {
+  const detail = { upstreamError: loggableErrorCode(error) }
+  if (error === 'access_denied')
+    return new OAuthError('access_denied', 'access was not granted at the upstream', detail)
+  return error === 'temporarily_unavailable' ? inTrouble(detail) : refused(detail)
+}
+
+function refused(detail: LogDetail): OAuthError {
+  return new OAuthError('server_error', 'the upstream refused the sign-in', detail)
+}
+
+function inTrouble(detail: LogDetail): OAuthError {
+  return new OAuthError('temporarily_unavailable', 'the upstream sign-in server has a problem', detail)
+}
+
+function untrusted(reason: string | undefined): OAuthError {
+  return new OAuthError('server_error', 'the upstream answered in a way that cannot be trusted', { reason })
 }

@@ -14,7 +14,7 @@ export function lifetimeMs(
 ): number {
   const directives = (cacheControl ?? '').toLowerCase()
   if (/\bno-store\b/.test(directives)) return 0
-  const maxAge = /(?:^|[\s,])max-age\s*=\s*"?(\d{1,9})/.exec(directives)?.[1]
+  const maxAge = /max-age\s*=\s*"?(\d{1,9})/.exec(directives)?.[1]
   const wantedMs = maxAge === undefined ? defaultMs : Number(maxAge) * 1000
   return Math.min(Math.max(wantedMs, minMs), maxMs)
 }

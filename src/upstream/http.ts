@@ -5,7 +5,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { once } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import type { LookupFunction, Socket } from 'node:net'
+import type { LookupFunction } from 'node:net'
 import { addAbortSignal } from 'node:stream'
 import { type Request as GotRequest, got, type Response, TimeoutError } from 'got'
 import { UpstreamError } from '../errors.ts'
@@ -150,9 +150,8 @@ function send(
   // An error that nobody waits for any more would end the process.
   stream.on('error', () => {})
   // Since got listens for it, Node hands the socket of an unasked 101 over, without a listener for its errors: it would
-  // stay open, and a reset would end the process.
-  stream.on('upgrade', (_response: unknown, socket: Socket) => {
-    socket.destroy()
+  // stay open, and a reset would end the process. The stream takes it along.
+  stream.on('upgrade', () => {
     stream.destroy(Object.assign(new Error('unasked upgrade'), { code: 'ERR_UNASKED_UPGRADE' }))
   })
   return addAbortSignal(signal, stream)

@@ -1,6 +1,6 @@
 // Does a token endpoint still know the gateway? Asked with a code that nobody issued: what has to be wrong is the code, not
 // the client (RFC 6749 §5.2).
-import { OAuthError } from '../errors.ts'
+import { GatewayError, OAuthError } from '../errors.ts'
 import { createCodeVerifier, redeem } from './authorization-code.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer } from './server.ts'
@@ -25,6 +25,15 @@ export async function isForgotten(
     return false
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error
-    return error.detail.upstreamError === 'invalid_client'
+    return isClientUnknown(error)
   }
+}
+
+/** RFC 6749 §5.2: `invalid_client`, and not `unauthorized_client`, which is said to a client that is known. A server in trouble may say anything. */
+export function isClientUnknown(error: unknown): boolean {
+  return (
+    error instanceof GatewayError &&
+    error.code === 'server_error' &&
+    error.detail.upstreamError === 'invalid_client'
+  )
 }

@@ -1,13 +1,14 @@
 // Asks an MCP server without a token, as a client of any era may, and reads its challenge.
 import { UpstreamError } from '../errors.ts'
+import { isPassing } from './control-answer.ts'
 import type { ControlAnswer, ControlHttp } from './http.ts'
 import { type BearerHints, parseBearerHints } from './well-known.ts'
 
 /** The answer to what every client of every era may send first, without a token. */
-export function probe(
+function probe(
   http: ControlHttp,
   upstream: URL,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>>,
 ): Promise<ControlAnswer> {
   return ask(
     http,
@@ -58,16 +59,24 @@ export async function askForChallenge(http: ControlHttp, upstream: URL): Promise
   }
 }
 
-/** What the server says to a visitor with these headers: to the greeting, or to what comes after it. */
+/**
+ * What the server says to a visitor with these headers: to the greeting, or to what comes after it where it turns away
+ * only there. A good greeting stands when the rest is merely not understood: nobody has finished the handshake.
+ */
 export async function knock(
   http: ControlHttp,
   upstream: URL,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<ControlAnswer> {
   const first = await probe(http, upstream, headers)
-  const isMute = first.status === 401 || first.status >= 500
-  return isMute ? first : ((await askFurther(http, upstream, first, headers)) ?? first)
+  if (first.status === 401 || isPassing(first.status)) return first
+  const further = await askFurther(http, upstream, first, headers)
+  if (further === undefined) return first
+  return isGood(first) && !turnsAway(further) ? first : further
 }
+
+const isGood = ({ status }: ControlAnswer) => status >= 200 && status < 300
+const turnsAway = ({ status }: ControlAnswer) => [401, 403].includes(status) || isPassing(status)
 
 /** Some servers greet anybody and want a token for what comes after. Whether this one answers that at all is not the question. */
 async function askFurther(

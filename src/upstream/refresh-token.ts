@@ -3,7 +3,7 @@ import * as oauth from 'oauth4webapi'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
 import { clientAuth, parties, tokenOptions, tokensOf } from './token-endpoint.ts'
-import { tokenFailure } from './token-failure.ts'
+import { isTrouble, tokenFailure } from './token-failure.ts'
 
 export interface RefreshRequest {
   readonly refreshToken: string
@@ -29,7 +29,9 @@ export async function refreshTokens(
     )
     return tokensOf(await oauth.processRefreshTokenResponse(as, client, response), nowMs)
   } catch (error) {
-    if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
-    throw tokenFailure(error)
+    const isEnded =
+      error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant' && !isTrouble(error)
+    if (isEnded) return 'invalid_grant'
+    throw tokenFailure(error, nowMs)
   }
 }

@@ -1,5 +1,6 @@
 // Registers the gateway at an upstream authorization server (RFC 7591). Sends one request; keeping the answer is for others.
 import { UpstreamError } from '../errors.ts'
+import { isPassing, jsonObject } from './control-answer.ts'
 import type { ControlHttp, Trust } from './http.ts'
 import type { UpstreamAuthMethod } from './server.ts'
 import type { ServerMetadata } from './server-metadata.ts'
@@ -80,10 +81,28 @@ export async function registerClient(
       ...(request.scope !== undefined && { scope: request.scope }),
     }),
   })
-  const registered = answer.status === 201 || answer.status === 200 ? parseObject(answer.body) : undefined
-  if (registered === undefined || typeof registered.client_id !== 'string')
+  const registered = answer.status === 201 || answer.status === 200 ? jsonObject(answer.body) : undefined
+  if (
+    registered === undefined ||
+    !isClientId(registered.client_id) ||
+    !isSecretOrNone(registered.client_secret)
+  )
     throw notRegistered(server, answer.status)
-  return { ...registrationOf(registered, asked), ...expiryOf(registered, nowMs) }
+  const registration = registrationOf(registered, asked)
+  return { ...registration, ...(registration.clientSecret !== undefined && expiryOf(registered, nowMs)) }
+}
+
+/** It has to fit into an address. Some servers seal all that they know of a client into it. */
+const MAX_CLIENT_ID_LENGTH = 4096
+
+/** RFC 6749 appendix A.1. An empty one would name nobody. */
+export function isClientId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_CLIENT_ID_LENGTH && /^[\x20-\x7e]+$/.test(value)
+}
+
+/** Public clients are answered nothing, null or an empty one. */
+function isSecretOrNone(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'string'
 }
 
 function methodToAskFor(server: ServerMetadata): UpstreamAuthMethod {
@@ -103,9 +122,8 @@ function notRegistered({ issuer, isAssumed }: ServerMetadata, status: number): U
       'the upstream cannot be used: its authorization server publishes no metadata',
       { issuer, status },
     )
-  const isPassing = status === 429 || status >= 500
   return new UpstreamError(
-    isPassing ? 'unavailable' : 'bad_response',
+    isPassing(status) ? 'unavailable' : 'bad_response',
     'the upstream did not register this gateway',
     { issuer, status },
   )
@@ -132,18 +150,9 @@ function registrationOf(
 
 /** RFC 7591 §3.2.1: seconds since 1970, or 0 for never. What has passed already is no time. */
 function expiryOf(
-  { client_secret: secret, client_secret_expires_at: at }: Readonly<Record<string, unknown>>,
+  { client_secret_expires_at: at }: Readonly<Record<string, unknown>>,
   nowMs: number,
 ): Pick<UpstreamRegistration, 'secretExpiresAtMs'> {
-  const ms = typeof secret === 'string' ? Number(at) * 1000 : Number.NaN
-  return ms > nowMs ? { secretExpiresAtMs: ms } : {}
-}
-
-function parseObject(body: Buffer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
+  const ms = Number(at) * 1000
+  return Number.isFinite(ms) && ms > nowMs ? { secretExpiresAtMs: ms } : {}
 }

@@ -187,9 +187,6 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #waitForReader(): void {
     this.#controller?.pause()
-    // A chunk that was under way already may bring us here twice.
-    clearTimeout(this.#timer)
-    this.#response.off('drain', this.#onDrain)
     // 'drain' alone may never come: a dead reader would hold the upstream's stream and its buffers for ever.
     this.#timer = setTimeout(() => this.#request.socket.destroy(), this.#options.timeouts.stallMs ?? STALL_MS)
     this.#response.once('drain', this.#onDrain)

@@ -2,6 +2,7 @@
 // whole. Pure.
 import { UpstreamError } from '../errors.ts'
 import { isLoopbackHost } from '../loopback.ts'
+import { isWebAddress } from './well-known.ts'
 
 /** What a server is needed for: browsers are sent there, or only its token endpoint is asked. */
 export type ServerUse = 'sign_in' | 'service'
@@ -43,22 +44,23 @@ export function assumedServer(origin: string): ServerMetadata {
   }
 }
 
+export interface ExpectedIssuer {
+  readonly issuer: string
+  /** Nobody named it: it is the origin of the upstream, and whether its identifier ends in a slash is for it to say. */
+  readonly isAssumed: boolean
+}
+
 /** Throws UpstreamError for whatever would let one party speak for another. */
 export function checkServerMetadata(
   document: Readonly<Record<string, unknown>>,
-  issuer: string,
+  expected: ExpectedIssuer,
   use: ServerUse,
 ): ServerMetadata {
-  // RFC 8414 §3.3, byte for byte: whoever can answer for another issuer can take its codes (mix-up, RFC 9700 §4.4).
-  if (document.issuer !== issuer) {
-    throw distrusted('its authorization server metadata names another issuer', {
-      expected: issuer.slice(0, 200),
-      found: String(document.issuer).slice(0, 200),
-    })
-  }
+  const issuer = statedIssuer(document, expected)
   // PKCE is about codes (RFC 7636), and a service gets none.
   if (use === 'sign_in' && !supportsS256(document)) {
     throw distrusted(
+      'no_s256',
       'its authorization server does not support PKCE with S256; if it does and only does not say so, write its endpoints into the configuration',
     )
   }
@@ -81,6 +83,20 @@ export function checkServerMetadata(
   }
 }
 
+/** RFC 8414 §3.3, byte for byte: whoever can answer for another issuer can take its codes (mix-up, RFC 9700 §4.4). */
+function statedIssuer(
+  { issuer: stated }: Readonly<Record<string, unknown>>,
+  { issuer, isAssumed }: ExpectedIssuer,
+): string {
+  const withSlash = `${issuer}/`
+  if (stated === issuer) return issuer
+  if (isAssumed && stated === withSlash) return withSlash
+  throw distrusted('another_issuer', 'its authorization server metadata names another issuer', {
+    expected: issuer.slice(0, 200),
+    found: String(stated).slice(0, 200),
+  })
+}
+
 export function supportsS256(document: Readonly<Record<string, unknown>>): boolean {
   return strings(document.code_challenge_methods_supported).includes('S256')
 }
@@ -94,29 +110,42 @@ function authorizationEndpoint(document: Readonly<Record<string, unknown>>, use:
 function revocationEndpoint({
   revocation_endpoint: url,
 }: Readonly<Record<string, unknown>>): string | undefined {
-  return typeof url === 'string' && URL.canParse(url) ? url : undefined
+  return usableEndpoint(url)?.href
+}
+
+function endpoint(document: Readonly<Record<string, unknown>>, name: string): string {
+  const url = usableEndpoint(document[name])
+  if (url === undefined)
+    throw distrusted('no_endpoint', `its authorization server metadata has no usable ${name}`)
+  return url.href
 }
 
 /** An https URL, or http on loopback: a `javascript:` address would run in the browser that is sent there (sec-C12). */
-function endpoint(document: Readonly<Record<string, unknown>>, name: string): string {
-  const value = document[name]
-  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
-  const loopback = url?.protocol === 'http:' && isLoopbackHost(url.hostname)
-  if (
-    url === undefined ||
-    !(url.protocol === 'https:' || loopback) ||
-    url.username !== '' ||
-    url.password !== ''
-  ) {
-    throw distrusted(`its authorization server metadata has no usable ${name}`)
-  }
-  return url.href
+function usableEndpoint(value: unknown): URL | undefined {
+  if (typeof value !== 'string' || !isWebAddress(value)) return undefined
+  const url = new URL(value)
+  return url.protocol === 'https:' || isLoopbackHost(url.hostname) ? url : undefined
 }
 
 export function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
 }
 
-export function distrusted(why: string, detail: Readonly<Record<string, string>> = {}): UpstreamError {
-  return new UpstreamError('bad_response', `the upstream cannot be used: ${why}`, detail)
+/** Why what an upstream says of itself is not taken. Each has a way out of its own for the operator. */
+export type Distrust =
+  | 'another_resource'
+  | 'no_server_named'
+  | 'no_resource_metadata'
+  | 'server_is_no_url'
+  | 'no_server_metadata'
+  | 'another_issuer'
+  | 'no_s256'
+  | 'no_endpoint'
+
+export function distrusted(
+  distrust: Distrust,
+  why: string,
+  detail: Readonly<Record<string, string>> = {},
+): UpstreamError {
+  return new UpstreamError('bad_response', `the upstream cannot be used: ${why}`, { distrust, ...detail })
 }

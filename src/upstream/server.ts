@@ -9,6 +9,8 @@ export type UpstreamAuthMethod = 'none' | 'client_secret_basic' | 'client_secret
 export interface ClientAssertion {
   /** Whom it is for. Never a token endpoint that metadata named: a hostile server could name an honest one's. */
   readonly audience: string
+  /** What the server verifies; undefined: it does not say. */
+  readonly algorithms?: readonly string[] | undefined
   key(): Promise<{ readonly key: webcrypto.CryptoKey; readonly kid?: string }>
 }
 

@@ -1,13 +1,15 @@
 // Tokens that need no browser: the client credentials grant (RFC 6749 §4.4), token exchange (RFC 8693) and the JWT bearer
 // grant (RFC 7523). One request each; keeping the answer is for others.
 import * as oauth from 'oauth4webapi'
-import { UpstreamError } from '../errors.ts'
+import { type LogDetail, UpstreamError } from '../errors.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
 import { clientAuth, parties, tokenOptions, tokensOf } from './token-endpoint.ts'
-import { tokenFailure } from './token-failure.ts'
+import { isTrouble, tokenFailure } from './token-failure.ts'
 
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:'
+/** Servers choose the ids of those who register. */
+const LONGEST_LOGGED_ID = 200
 
 /** Which grant a service uses, as a registration names it. */
 export const SERVICE_GRANTS = {
@@ -24,13 +26,13 @@ export type TokenType = 'access_token' | 'id_token' | 'jwt' | 'id-jag'
 export interface Wish {
   readonly scopes: readonly string[]
   readonly resource: string | undefined
+  readonly audience: string | undefined
 }
 
 export interface Exchange extends Wish {
   readonly subjectToken: string
   readonly subjectTokenType: TokenType
   readonly requestedTokenType: TokenType
-  readonly audience: string | undefined
 }
 
 /** Where, through what, and when. */
@@ -40,8 +42,10 @@ export interface Reached {
   readonly nowMs: number
 }
 
-/** What the server says about the subject, and not about this gateway: it is not let in. */
-export type Declined = 'declined'
+/** What the server says about the subject, and not about this gateway: it is not let in. Where, and in which words, is for the log. */
+export interface Declined {
+  readonly declined: LogDetail
+}
 
 /** Throws UpstreamError. */
 export async function clientCredentials(reached: Reached, wish: Wish): Promise<UpstreamTokens> {
@@ -57,18 +61,18 @@ export async function clientCredentials(reached: Reached, wish: Wish): Promise<U
     )
     return tokensOf(await oauth.processClientCredentialsResponse(as, client, response), nowMs)
   } catch (error) {
-    throw isDeclined(error) ? refusedForGood() : tokenFailure(error)
+    const refusal = declinedIn(error, server)
+    throw refusal === undefined ? tokenFailure(error, nowMs) : refusedForGood(refusal)
   }
 }
 
 /** Throws UpstreamError. */
 export function exchange(reached: Reached, asked: Exchange): Promise<UpstreamTokens | Declined> {
-  const { subjectToken, subjectTokenType, requestedTokenType, audience } = asked
+  const { subjectToken, subjectTokenType, requestedTokenType } = asked
   return request(reached, 'token_exchange', requestedTokenType, {
     subject_token: subjectToken,
     subject_token_type: TOKEN_TYPE + subjectTokenType,
     requested_token_type: TOKEN_TYPE + requestedTokenType,
-    ...(audience !== undefined && { audience }),
     ...parametersOf(asked),
   })
 }
@@ -96,41 +100,57 @@ async function request(
       options,
     )
     const answer = await oauth.processGenericTokenEndpointResponse(as, client, response)
-    if (wanted === 'id-jag') checkIssuedType(answer)
+    if (wanted !== undefined) checkIssuedType(answer, wanted)
     return tokensOf(answer, nowMs)
   } catch (error) {
-    if (isDeclined(error)) return 'declined'
-    throw tokenFailure(error)
+    const declined = declinedIn(error, server)
+    if (declined !== undefined) return { declined }
+    throw tokenFailure(error, nowMs)
   }
 }
 
-function checkIssuedType({ issued_token_type: issued }: oauth.TokenEndpointResponse): void {
-  if (issued === undefined || issued === `${TOKEN_TYPE}id-jag`) return
+/** RFC 8693 §2.2.1: refresh tokens and assertions come in `access_token` too, and neither is for the next server to have. */
+function checkIssuedType(
+  { issued_token_type: issued }: oauth.TokenEndpointResponse,
+  wanted: TokenType,
+): void {
+  if (issued === undefined || issued === TOKEN_TYPE + wanted) return
+  // That says how it is written: an access token may be a JWT (§3).
+  if (wanted === 'access_token' && issued === `${TOKEN_TYPE}jwt`) return
   throw new UpstreamError(
     'bad_response',
-    'the identity provider issued another kind of token than was asked for',
+    'the authorization server issued another kind of token than was asked for',
+    { unexpected: 'issued_token_type' },
   )
 }
 
 /** RFC 6749 §5.2 calls it `invalid_grant`; some servers use the code of the authorization endpoint. */
-function isDeclined(error: unknown): boolean {
-  return (
-    error instanceof oauth.ResponseBodyError &&
-    error.status < 500 &&
-    (error.error === 'invalid_grant' || error.error === 'access_denied')
-  )
+const DECLINES: readonly string[] = ['invalid_grant', 'access_denied']
+
+function declinedIn(error: unknown, { tokenEndpoint, clientId }: UpstreamServer): LogDetail | undefined {
+  if (!(error instanceof oauth.ResponseBodyError) || isTrouble(error)) return undefined
+  const { error: code, status } = error
+  if (!DECLINES.includes(code)) return undefined
+  return {
+    upstreamError: code,
+    upstreamStatus: status,
+    authorizationServer: new URL(tokenEndpoint).host,
+    upstreamClient: clientId.slice(0, LONGEST_LOGGED_ID),
+  }
 }
 
-export function refusedForGood(): UpstreamError {
+export function refusedForGood(detail: LogDetail): UpstreamError {
   return new UpstreamError(
     'credential_refused',
     'the upstream sign-in server refused this gateway: its operator has to act',
+    detail,
   )
 }
 
-function parametersOf({ scopes, resource }: Wish): Record<string, string> {
+function parametersOf({ scopes, resource, audience }: Wish): Record<string, string> {
   return {
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     ...(resource !== undefined && { resource }),
+    ...(audience !== undefined && { audience }),
   }
 }

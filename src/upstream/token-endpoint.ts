@@ -47,12 +47,18 @@ function privateKeyJwt(assertion: UpstreamServer['assertion']): oauth.ClientAuth
   if (assertion === undefined) throw new Error('private_key_jwt without a key')
   return async (as, client, body, headers) => {
     const sign = oauth.PrivateKeyJwt(await assertion.key(), {
-      [oauth.modifyAssertion]: (_header, payload) => {
+      [oauth.modifyAssertion]: (header, payload) => {
         payload.aud = assertion.audience
+        if (header.alg === 'Ed25519') header.alg = nameOfEd25519(assertion)
       },
     })
     await sign(as, client, body, headers)
   }
+}
+
+/** The name of RFC 9864 is younger than most servers; all that verify such signatures know the one of RFC 8037. */
+function nameOfEd25519({ algorithms = [] }: NonNullable<UpstreamServer['assertion']>): string {
+  return algorithms.includes('Ed25519') && !algorithms.includes('EdDSA') ? 'Ed25519' : 'EdDSA'
 }
 
 export function tokenOptions(

@@ -1,10 +1,17 @@
 // Where an upstream's metadata can be, and what makes it believable. Pure: RFC 9728, RFC 8414, MCP authorization.
 
-/** RFC 9728 §3.1: the path-inserted address first, then the root (spec-D2). */
-export function resourceMetadataUrls(resource: URL): readonly URL[] {
-  const root = new URL('/.well-known/oauth-protected-resource', resource.origin)
-  const path = trimSlash(resource.pathname)
-  return path === '' ? [root] : [new URL(`${root.pathname}${path}${resource.search}`, root), root]
+/** RFC 9728 §3.1: the path-inserted address first, then the root (spec-D2). Many servers leave out a last slash, which the RFC does only behind the host. */
+export function resourceMetadataUrls({ origin, pathname, search }: URL): readonly URL[] {
+  const root = '/.well-known/oauth-protected-resource'
+  const inserted = [pathname === '/' ? '' : pathname, trimSlash(pathname)].map((path) => root + path + search)
+  return [...new Set([...inserted, root])].map((candidate) => new URL(candidate, origin))
+}
+
+/** Whether something can be asked there at all: an `urn:` has no origin, and what stands before an `@` is a secret. */
+export function isWebAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password } = new URL(text)
+  return /^https?:$/.test(protocol) && username === '' && password === ''
 }
 
 /** RFC 8414 §3.1 and OpenID Connect Discovery, in the order MCP demands (spec-D7). */
@@ -23,12 +30,12 @@ export interface BearerHints {
   readonly scope: string | undefined
 }
 
-/** Reads the first Bearer challenge; other schemes may stand before it. */
+/** Reads the first Bearer challenge; other schemes may stand before it. What is empty says nothing. */
 export function parseBearerHints(header: string | undefined): BearerHints {
   const bearer = /(?:^|,)\s*Bearer\s+(.*)$/is.exec(header ?? '')?.[1] ?? ''
   return {
-    resourceMetadata: challengeParameter(bearer, 'resource_metadata'),
-    scope: challengeParameter(bearer, 'scope'),
+    resourceMetadata: challengeParameter(bearer, 'resource_metadata')?.trim() || undefined,
+    scope: challengeParameter(bearer, 'scope')?.trim() || undefined,
   }
 }
 

@@ -199,4 +199,45 @@ test('without an end it lasts a day', async () => {
   assert.is(await held.get(place, obtain), 'token-2')
 })
 
+test('a failure rests for ten seconds at most, however long the server wants to be left alone', async () => {
+  const { process, obtain, pass } = world()
+  const held = process()
+  const busy = async () => {
+    throw new UpstreamError('unavailable', 'busy', {}, 3_600)
+  }
+  assert.match(await held.get(place, busy).catch(String), 'busy')
+  pass(9_000)
+  assert.match(await held.get(place, obtain).catch(String), 'busy')
+  pass(2_000)
+  assert.is(await held.get(place, obtain), 'token-1')
+})
+
+test('one that has ended is not sent, and what cannot be replaced is said', async () => {
+  const { process, store, obtain, pass } = world()
+  // The store need not have swept it yet.
+  const unswept: Store = { ...store, put: (key, value) => store.put(key, value) }
+  const held = process(undefined, unswept)
+  await held.get(place, obtain)
+  pass(HOUR_MS)
+  const gone = async () => {
+    throw new UpstreamError('unavailable', 'gone')
+  }
+  assert.match(await held.get(place, gone).catch(String), 'gone')
+})
+
+test('one that was refused is still its person’s, and ends when it would have ended', async () => {
+  const { process, store, obtain, pass } = world()
+  const subject = 'users/ann' as Subject
+  const hers: Place = { key: 'hers', subject }
+  const held = process()
+  await held.get(hers, obtain)
+  await held.refused(hers, 'token-1')
+  const found: string[] = []
+  for await (const key of store.list(indexes.bySubject(subject))) found.push(key)
+  assert.equal(found, ['token/hers'])
+  assert.ok(await store.get('token/hers'))
+  pass(HOUR_MS + 1)
+  assert.is(await store.get('token/hers'), undefined)
+})
+
 test.run()

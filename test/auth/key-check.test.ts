@@ -65,11 +65,12 @@ test('nobody there: it cannot be said', async (context) => {
   assert.is(await verdict(check('mcp')('k')), 'cannot say')
 })
 
-test('an event stream that stays open is an answer at once', async (context) => {
-  const { check } = await start(context, (_request, response) => {
+test('a body that never ends is an answer at once', async (context) => {
+  const { check, origin } = await start(context, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n')
   })
   assert.is(await verdict(check('mcp')('k')), 'good')
+  assert.is(await verdict(check(`${origin}/me`)('k')), 'good')
 })
 
 test('a server that greets anybody is asked further', async (context) => {
@@ -86,6 +87,14 @@ test('a server that greets anybody is asked further', async (context) => {
   )
 })
 
+test('a greeting stands where what comes after it breaks off', async (context) => {
+  const { check, recorder } = await start(context, (request, response, count) =>
+    count === 1 ? response.writeHead(200).end('{}') : request.socket.destroy(),
+  )
+  assert.is(await verdict(check('mcp')('k')), 'good')
+  assert.is(recorder.count(), 2)
+})
+
 test('the key goes where it belongs, beside the route’s own headers and query', async (context) => {
   const { check, recorder, origin } = await start(context, always(401))
   await check('mcp')('k 1')
@@ -98,6 +107,12 @@ test('the key goes where it belongs, beside the route’s own headers and query'
     [own?.method, own?.path, own?.query.get('key'), own?.query.get('x')],
     ['GET', '/me', 'a&b', '1'],
   )
+})
+
+test('the key is the one that is judged, where the route has a header of that name too', async (context) => {
+  const { check, recorder } = await start(context, always(401))
+  await check('mcp', (key) => keyCredentials({ in: 'header', name: 'X-Tenant' }, key))('k')
+  assert.is(recorder.requests[0]?.headers['x-tenant'], 'k')
 })
 
 test('the shared key and a pasted one are sent alike', async () => {

@@ -6,7 +6,7 @@ import type { Subject } from '../../src/slots.ts'
 import { randomKeyring } from '../../src/store/keyring.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { keys, type Link } from '../../src/store/records.ts'
-import { createSealer } from '../../src/store/seal.ts'
+import { createSealer, type Sealer } from '../../src/store/seal.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { UpstreamTokens } from '../../src/upstream/server.ts'
 import { suite } from '../support/suite.ts'
@@ -26,6 +26,7 @@ const tokens = (name: string): UpstreamTokens => ({
 
 interface World {
   store: Store
+  sealer: Sealer
   links: Links
   /** Another process on the same store. */
   elsewhere: Links
@@ -43,6 +44,7 @@ function world(): World {
   const links = createLinks(store, sealer, now)
   return {
     store,
+    sealer,
     links,
     elsewhere: createLinks(store, sealer, now),
     clock,
@@ -213,6 +215,31 @@ test('reading a link that is in daily use writes nothing', async () => {
     await links.find(ALICE, 'f1')
   }
   assert.is((await store.get(key))?.version, version)
+})
+
+test('a link that is used while it is removed is removed all the same', async () => {
+  const { store, sealer, clock } = world()
+  const now = () => clock.nowMs
+  let isUsed = false
+  const links = createLinks(
+    {
+      ...store,
+      async cas(key, expected, value, options) {
+        if (value === undefined && !isUsed) {
+          isUsed = true
+          // Touched by a call of another process.
+          await store.put(key, (await store.get(key))?.value)
+        }
+        return store.cas(key, expected, value, options)
+      },
+    },
+    sealer,
+    now,
+  )
+  await links.save(ALICE, 'f1', tokens('a'), [])
+  assert.equal((await links.remove(ALICE, 'f1'))?.tokens, tokens('a'))
+  assert.ok(isUsed)
+  assert.is(await links.find(ALICE, 'f1'), undefined)
 })
 
 test.run()

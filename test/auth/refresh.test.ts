@@ -1,4 +1,5 @@
 // When a token is due, and what becomes of one that comes when its link has changed. More is in test/flow.
+import type { ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
 import { createLinks } from '../../src/auth/links.ts'
 import { createRefresh, isDue, isExpired, refreshSpread } from '../../src/auth/refresh.ts'
@@ -154,39 +155,90 @@ test('sec-T5: tokens that come for a link that another process buried meanwhile 
   assert.equal([found?.tokens.accessToken, found?.link.dead, revoked], ['access-late', false, []])
 })
 
-test('an upstream in trouble is left alone for a moment, and not for an hour because the clock was set back by one', async (context) => {
-  let isUp = false
+/** A link, and an upstream whose token endpoint answers what `answers` does. */
+async function refreshable({ after }: TestContext, answer: (response: ServerResponse) => unknown) {
   const upstream = await listen((request, response) => {
     request.resume()
-    if (!isUp) return response.writeHead(503, { 'retry-after': '5' }).end()
-    response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify({ access_token: 'access-new', token_type: 'Bearer' }))
+    return answer(response)
   })
-  context.after(() => upstream.close())
-  const recorder = record(upstream.server)
-  let nowMs = Date.now()
-  const now = () => nowMs
+  after(() => upstream.close())
+  const clock = { nowMs: Date.now() }
+  const now = () => clock.nowMs
   const store = memoryStore(now)
   const links = createLinks(store, createSealer(randomKeyring()), now)
   const revocations = createRevocations(controlHttp, recordingLog().log)
   const { refresh } = createRefresh({ links, revocations, store, http: controlHttp, now })
   await links.save(ALICE, 'f', named('old'), [])
-  const stale = await links.find(ALICE, 'f')
-  if (stale === undefined) throw new Error('no link')
   const server = serverAt(upstream.origin)
-  const renewed = () =>
-    refresh({ subject: ALICE, fingerprint: 'f', server, resource: undefined }, stale).then(
-      (found) => found?.tokens.accessToken,
+  /** The link's tokens afterwards, or what went wrong. */
+  const renewed = async (resource?: string) => {
+    const stale = await links.find(ALICE, 'f')
+    if (stale === undefined) throw new Error('no link')
+    return refresh({ subject: ALICE, fingerprint: 'f', server, resource }, stale).then(
+      (found) => found?.tokens,
       (error: unknown) => (error instanceof UpstreamError ? error.fault : String(error)),
     )
+  }
+  return { recorder: record(upstream.server), clock, renewed }
+}
+
+function give(response: ServerResponse, members: object): void {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ access_token: 'access-new', token_type: 'Bearer', ...members }))
+}
+
+const accessTokenOf = (outcome: UpstreamTokens | string | undefined) =>
+  typeof outcome === 'object' ? outcome.accessToken : outcome
+
+test('an upstream in trouble is left alone for a moment, and not for an hour because the clock was set back by one', async (context) => {
+  let isUp = false
+  const { recorder, clock, renewed } = await refreshable(context, (response) =>
+    isUp ? give(response, {}) : response.writeHead(503, { 'retry-after': '5' }).end(),
+  )
   assert.is(await renewed(), 'unavailable')
   isUp = true
   assert.is(await renewed(), 'unavailable')
-  nowMs += 4_999
+  clock.nowMs += 4_999
   assert.is(await renewed(), 'unavailable')
   assert.is(recorder.count(), 1)
-  nowMs -= 60 * MINUTE_MS
-  assert.is(await renewed(), 'access-new')
+  clock.nowMs -= 60 * MINUTE_MS
+  assert.is(accessTokenOf(await renewed()), 'access-new')
+})
+
+test('an upstream in trouble is left alone for ten seconds at most, whatever it wants', async (context) => {
+  let isUp = false
+  const { recorder, clock, renewed } = await refreshable(context, (response) =>
+    isUp ? give(response, {}) : response.writeHead(503, { 'retry-after': '3600' }).end(),
+  )
+  assert.is(await renewed(), 'unavailable')
+  isUp = true
+  clock.nowMs += 9_000
+  assert.is(await renewed(), 'unavailable')
+  assert.is(recorder.count(), 1)
+  clock.nowMs += 2_000
+  assert.is(accessTokenOf(await renewed()), 'access-new')
+})
+
+test('RFC 6749 §6: the refresh token of a server that sends no other goes on', async (context) => {
+  const { recorder, renewed } = await refreshable(context, (response) => give(response, {}))
+  const tokens = await renewed()
+  assert.ok(typeof tokens === 'object')
+  assert.equal([tokens.accessToken, tokens.refreshToken], ['access-new', 'refresh-old'])
+  await renewed()
+  assert.equal(
+    recorder.requests.map(({ form }) => form.get('refresh_token')),
+    ['refresh-old', 'refresh-old'],
+  )
+})
+
+test('spec-U3: a refresh names the resource as the sign-in did (RFC 8707 §2.2), and none where that named none', async (context) => {
+  const { recorder, renewed } = await refreshable(context, (response) => give(response, {}))
+  await renewed('https://mcp.example/mcp')
+  await renewed()
+  assert.equal(
+    recorder.requests.map(({ form }) => form.get('resource')),
+    ['https://mcp.example/mcp', null],
+  )
 })
 
 test.run()

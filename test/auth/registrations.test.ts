@@ -1,62 +1,15 @@
 // Looking for a route's authorization server and registering there: how long an upstream is left alone, and who waits for whom.
 import * as assert from 'uvu/assert'
 import { sourceOf } from '../../src/auth/configured-server.ts'
-import type { AuthContext } from '../../src/auth/context.ts'
-import { createHeldTokens } from '../../src/auth/held-tokens.ts'
-import { createLinks } from '../../src/auth/links.ts'
-import { createRefresh } from '../../src/auth/refresh.ts'
-import { createRevocations } from '../../src/auth/revocations.ts'
 import { serviceSource } from '../../src/auth/service-source.ts'
 import { UpstreamError } from '../../src/errors.ts'
 import { hashToken } from '../../src/oauth/tokens.ts'
-import { randomKeyring } from '../../src/store/keyring.ts'
-import { memoryStore } from '../../src/store/memory.ts'
-import { createSealer } from '../../src/store/seal.ts'
-import { createSigningKeys } from '../../src/store/signing-keys.ts'
-import type { Store } from '../../src/store/store.ts'
-import { type ControlHttp, controlHttp } from '../../src/upstream/http.ts'
-import { startDiscoveryUpstream } from '../support/discovery-upstream.ts'
-import { recordingLog } from '../support/gateway.ts'
-import { suite, type TestContext } from '../support/suite.ts'
+import { RESOURCE, SERVER } from '../support/discovery-upstream.ts'
+import { suite } from '../support/suite.ts'
+import { REDIRECT, startScene } from './scene.ts'
 
 const test = suite('auth/registrations')
 const HOUR_MS = 3_600_000
-const REDIRECT = 'http://localhost/upstream/callback/demo'
-
-/** A route whose upstream is asked for everything. `wrap` lays something over the store. */
-async function startScene({ after }: TestContext, wrap: (store: Store) => Store = (store) => store) {
-  const upstream = await startDiscoveryUpstream()
-  after(() => upstream.close())
-  const clock = { nowMs: Date.now() }
-  const now = () => clock.nowMs
-  const store = wrap(memoryStore(now))
-  const sealer = createSealer(randomKeyring())
-  const { log } = recordingLog()
-  const shared = { store, sealer, signingKeys: createSigningKeys(store, sealer, now), now, log }
-  const links = createLinks(store, sealer, now)
-  const revocations = createRevocations(controlHttp, log)
-  let sent = 0
-  const http: ControlHttp = (request) => {
-    sent += 1
-    return controlHttp(request)
-  }
-  const { refresh } = createRefresh({ links, revocations, store, http, now })
-  const context: AuthContext = {
-    issuer: 'http://localhost',
-    route: 'demo',
-    headers: {},
-    upstream: new URL(upstream.mcpUrl),
-    scopes: { required: [], implies: {} },
-    clientName: 'Gateway',
-    server: () => ({
-      entry: undefined,
-      redirectUri: REDIRECT,
-      documentUrl: 'http://localhost/.well-known/oauth-client/demo',
-    }),
-    deps: { ...shared, links, refresh, revocations, heldTokens: createHeldTokens(shared), http },
-  }
-  return { upstream, clock, store, context, sent: () => sent }
-}
 
 /** The fault of an UpstreamError; anything else that is thrown stays what it is. */
 const outcome = (work: Promise<unknown>) =>
@@ -119,15 +72,17 @@ test('who waits too long for a registration that another process makes is told t
     clock,
     store,
     context: route,
-  } = await startScene(context, (inner) => ({
-    ...inner,
-    async cas(key, expected, value, options) {
-      if (!isTaken || !key.startsWith('lock/registered/')) return inner.cas(key, expected, value, options)
-      // A minute goes by at each look.
-      for (const each of clockOf) each.nowMs += 60_000
-      return false
-    },
-  }))
+  } = await startScene(context, {
+    wrap: (inner) => ({
+      ...inner,
+      async cas(key, expected, value, options) {
+        if (!isTaken || !key.startsWith('lock/registered/')) return inner.cas(key, expected, value, options)
+        // A minute goes by at each look.
+        for (const each of clockOf) each.nowMs += 60_000
+        return false
+      },
+    }),
+  })
   clockOf.push(clock)
   const source = sourceOf({}, route)
   const late = await source.renew().catch((error: unknown) => error)
@@ -147,6 +102,126 @@ test('who waits too long for a registration that another process makes is told t
   assert.equal(await store.get(key), kept, 'nothing is dropped by whoever could not look')
   isTaken = false
   assert.is(await source.disowned(destination), false, 'it is known there')
+})
+
+test('routes that look for the same server at once register there once', async (context) => {
+  const { upstream, context: route } = await startScene(context)
+  const sources = [sourceOf({}, route), sourceOf({}, route)]
+  const found = await Promise.all(sources.map((source) => source.renew()))
+  const [one, two] = found.map(({ server }) => server.clientId)
+  assert.is(one, two)
+  assert.is(upstream.recorder.count('POST /register'), 1)
+})
+
+test('a doubt about a client that was replaced meanwhile costs the new one nothing', async (context) => {
+  const { upstream, clock, context: route } = await startScene(context)
+  const [source, late] = [sourceOf({}, route), sourceOf({}, route)]
+  const old = await source.renew()
+  clock.nowMs += HOUR_MS
+  const forgotten = new Set([old.server.clientId])
+  upstream.knobs.forgets = (clientId) => forgotten.has(clientId)
+  assert.is(await source.disowned(old), true)
+  const current = await source.known()
+  assert.is.not(current?.server.clientId, old.server.clientId)
+  assert.ok(current)
+
+  await source.proved(current)
+  assert.is(await late.disowned(old), true, 'it is another one by now')
+  assert.equal((await late.known())?.server.clientId, current.server.clientId)
+  assert.is(upstream.recorder.count('POST /register'), 2)
+})
+
+test('what an old client was given proves nothing of its successor', async (context) => {
+  const { upstream, clock, context: route } = await startScene(context)
+  const source = sourceOf({}, route)
+  const old = await source.renew()
+  clock.nowMs += HOUR_MS
+  upstream.knobs.forgets = () => true
+  assert.is(await source.disowned(old), true)
+  const current = await source.known()
+  assert.ok(current)
+  // Its code was redeemed before, and is noted only now.
+  await source.proved(old)
+  assert.is(await source.disowned(current), false, 'it never worked, so it is not replaced at once')
+  assert.is(upstream.recorder.count('POST /register'), 2)
+})
+
+test('a client at the server that the upstream names now is looked at, however lately one at another server was', async (context) => {
+  const { upstream, clock, context: route } = await startScene(context)
+  const { knobs, origin } = upstream
+  const source = sourceOf({}, route)
+  const name = (issuer: string) => {
+    knobs.documents[`${RESOURCE}/mcp`] = upstream.resourceDocument({ authorization_servers: [issuer] })
+  }
+  const other = `${origin}/other`
+  knobs.documents[`${SERVER}/other`] = upstream.serverDocument({ issuer: other })
+  name(other)
+  const there = (await source.renew()).server.clientId
+  clock.nowMs += HOUR_MS
+  name(origin)
+  await source.renew()
+
+  knobs.forgets = (clientId) => clientId === there
+  name(other)
+  assert.is.not(
+    (await source.renew()).server.clientId,
+    there,
+    'nobody is sent there as a client that is forgotten',
+  )
+})
+
+test('a record that is noted as used is not written again the same day', async (context) => {
+  const { upstream, clock, store, context: route } = await startScene(context)
+  await sourceOf({}, route).renew()
+  const key = `registered/${hashToken(JSON.stringify([upstream.origin, REDIRECT]))}`
+  const version = async () => (await store.get(key))?.version
+  const first = await version()
+  clock.nowMs += HOUR_MS
+  await sourceOf({}, route).known()
+  assert.is(await version(), first)
+  clock.nowMs += 24 * HOUR_MS
+  await sourceOf({}, route).known()
+  assert.is(await version(), Number(first) + 1)
+})
+
+test('a service whose token endpoint is gone looks whether its server has moved', async (context) => {
+  const { upstream, context: route } = await startScene(context)
+  const { documents } = upstream.knobs
+  documents[SERVER] = { ...documents[SERVER], grant_types_supported: ['client_credentials'] }
+  upstream.knobs.registration = { client_secret: 'given', token_endpoint_auth_method: 'client_secret_post' }
+  const source = serviceSource({}, 'client_credentials', route)
+  const destination = await source.destination()
+  const looks = upstream.recorder.count('/mcp')
+  const gone = async () => {
+    throw new UpstreamError('unavailable', 'gone')
+  }
+  assert.is(await outcome(source.request(destination, gone)), 'unavailable')
+  await upstream.recorder.arrival('/mcp', looks + 1)
+})
+
+test('sec-C12: endpoints that move to another port of their host have moved', async (context) => {
+  const { upstream, context: route } = await startScene(context)
+  const source = sourceOf({}, route)
+  await source.renew()
+  upstream.knobs.documents[SERVER] = upstream.serverDocument({ token_endpoint: 'http://127.0.0.1:9/token' })
+  assert.is(await outcome(source.renew()), 'bad_response')
+  assert.is((await source.known())?.server.tokenEndpoint, `${upstream.origin}/token`)
+  upstream.knobs.documents[SERVER] = upstream.serverDocument()
+  assert.is(await outcome(source.renew()), 'done')
+})
+
+test('where a server would be if it said nothing pins nothing: what it says later counts', async (context) => {
+  const { upstream, context: route } = await startScene(context)
+  const { documents } = upstream.knobs
+  Object.assign(upstream.knobs, { documents: {}, challenge: {} })
+  const source = sourceOf({}, route)
+  assert.is((await source.renew()).server.tokenEndpoint, `${upstream.origin}/token`)
+  const tokenEndpoint = 'https://tokens.example/token'
+  upstream.knobs.documents = {
+    ...documents,
+    [SERVER]: upstream.serverDocument({ token_endpoint: tokenEndpoint }),
+  }
+  assert.is((await source.renew()).server.tokenEndpoint, tokenEndpoint)
 })
 
 test.run()

@@ -45,11 +45,11 @@ test('when everything is well it says so, and is quiet on stderr', async () => {
   assert.is(
     stdout,
     `ok    config         gateways.yaml is valid: 2 routes
-ok    file           ${scene.folder}/gateways.yaml is where edits arrive
-ok    server.port    any free port is taken at the start
+ok    file           the gateway sees edits to ${scene.folder}/gateways.yaml
+ok    server.port    the gateway takes any free port at its start
 ok    routes.github  ${scene.origin} answers, and takes the key
 ok    routes.docs    ${scene.origin} answers
-ok    clock          agrees with ${new URL(scene.origin).host}
+ok    clock          this machine's clock agrees with ${new URL(scene.origin).host}
 
 Everything is well.
 `,

@@ -143,6 +143,24 @@ routes:
   )
 })
 
+test('the audience of a preset is for tokens of the gateway’s own, and the route wins', () => {
+  const { config, source } = load(`version: 1
+authorization_servers:
+  auth0: { preset: auth0, preset_parameters: { domain: acme.eu.auth0.com, audience: "https://api.example.com" }, client_id: id, client_secret: "\${SECRET}" }
+routes:
+  a: { upstream: "https://a.example.com", auth: { type: client_credentials, authorization_server: auth0 } }
+  b: { upstream: "https://b.example.com", auth: { type: client_credentials, authorization_server: auth0, audience: "https://b.example.com" } }
+  c: { upstream: "https://c.example.com", auth: { type: authorization_code, authorization_server: auth0 } }
+  d: { upstream: "https://d.example.com", auth: { type: token_exchange, authorization_server: auth0 } }
+`)
+  const audienceOf = (route: string) => ({ ...config.routes[route]?.auth }) as { audience?: string }
+  assert.equal(
+    ['a', 'b', 'c', 'd'].map((route) => audienceOf(route).audience),
+    ['https://api.example.com', 'https://b.example.com', undefined, undefined],
+  )
+  assert.is(source.origin('/routes/a/auth/audience'), 'preset')
+})
+
 test('issuer and endpoints come from one place: the file or the preset, never both', () => {
   const { config } = load(`version: 1
 authorization_servers:

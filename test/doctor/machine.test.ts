@@ -115,7 +115,7 @@ test.skipUnless(process.platform === 'linux', 'only Linux has /proc')(
     assert.is(code, 1)
     assert.match(
       stdout,
-      /^FAIL {2}file .* was replaced outside, and here it is still the old one\n +→ Mount the folder/m,
+      /^FAIL {2}file .* was replaced on the host, but this container still has the old one\n +→ Mount the folder/m,
     )
   },
 )

@@ -1,6 +1,7 @@
 // What `doctor` says of routes: upstreams, authorization servers, the client, the redirect URI.
 import type { ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
+import { startDiscoveryUpstream } from '../support/discovery-upstream.ts'
 import { startGithub } from '../support/github.ts'
 import { type Handler, listen } from '../support/http.ts'
 import { startOidc } from '../support/oidc.ts'
@@ -17,12 +18,12 @@ test('a server that says everything about itself is well', async ({ after }) => 
   const oidc = await startOidc()
   after(oidc.close)
   assert.equal(await visit(`${head}  demo: { upstream: "${oidc.url}" }\n`), [
-    'ok file: (folder)/gateways.yaml is where edits arrive',
-    'ok server.port: any free port is taken at the start',
+    'ok file: the gateway sees edits to (folder)/gateways.yaml',
+    'ok server.port: the gateway takes any free port at its start',
     `ok routes.demo: ${oidc.issuer} answers, and wants a sign-in (401)`,
     `ok routes.demo: ${oidc.issuer} is the authorization server, and supports PKCE with S256`,
     'ok routes.demo: it takes registrations: the gateway registers itself at the first sign-in',
-    `ok clock: agrees with ${new URL(oidc.issuer).host}`,
+    `ok clock: this machine's clock agrees with ${new URL(oidc.issuer).host}`,
   ])
   const asked = oidc.recorder.requests.map(({ method, path }) => `${method} ${path.split('?')[0]}`)
   assert.not.ok(asked.includes('POST /register'), 'nothing is registered')
@@ -60,8 +61,8 @@ routes:
 test('fixed endpoints: the client is known when only the code is refused', async () => {
   const { server, told, tokens } = await askGithub({})
   assert.equal(server, [
-    'ok authorization_servers.hub: its endpoints are fixed, so nothing says whether it supports PKCE; S256 is sent',
-    'ok authorization_servers.hub: redirect URI that has to be registered there: http://localhost:9999/upstream/callback/hub',
+    'ok authorization_servers.hub: authorization_endpoint and token_endpoint are set, so its metadata is not read: whether it supports PKCE is unknown. The gateway sends S256',
+    'ok authorization_servers.hub: the client needs this redirect URI: http://localhost:9999/upstream/callback/hub',
     'ok authorization_servers.hub: the token endpoint knows the client',
     'ok authorization_servers.hub: the authorization endpoint begins a sign-in',
   ])
@@ -113,7 +114,7 @@ const statuses: [status: number, auth: string, expected: RegExp][] = [
   [200, KEY, /^ok .* takes the key$/],
   [401, KEY, /^FAIL .* refuses the key \(401\)/],
   [403, KEY, /^FAIL .* refuses the key \(403\)/],
-  [400, KEY, /^warn .* answers 400 to initialize/],
+  [400, KEY, /^warn .* answers MCP requests with 400/],
   [200, CODE, /^warn .* answers without a sign-in/],
   [401, CODE, /^ok .* wants a sign-in/],
   [404, CODE, /^FAIL .* 404: nothing is there/],
@@ -139,6 +140,39 @@ for (const [status, auth, expected] of statuses) {
     assert.is(keys[0], auth === KEY ? `Bearer ${CANARY}` : undefined)
   })
 }
+
+const RIGHT_KEY = `Bearer ${CANARY}-right`
+
+const greeted: [what: string, auth: string, expected: RegExp, key?: string][] = [
+  ['no credentials at all', 'auth: none', /^FAIL .* wants a sign-in \(401\), and auth is none/],
+  ['a wrong key', KEY, /^FAIL .* refuses the key \(401\)/, `Bearer ${CANARY}-wrong`],
+  ['the right key', KEY, /^ok .* takes the key$/, RIGHT_KEY],
+  ['discovery', '', /^ok .* wants a sign-in \(401\)$/],
+  ['client credentials', 'auth: { type: client_credentials }', /^ok .* wants credentials \(401\)$/],
+  ['a pasted key', 'auth: { type: user_api_key }', /^ok .* wants credentials \(401\)$/],
+]
+
+for (const [what, auth, expected, key = RIGHT_KEY] of greeted)
+  test(`an upstream that greets everybody and wants a token from then on, with ${what}`, async ({
+    after,
+  }) => {
+    const upstream = await startDiscoveryUpstream({ tokens: new Map([[`${CANARY}-right`, 'somebody']]) })
+    after(() => upstream.close())
+    upstream.knobs.greets = true
+    const yaml = `${head}  a: { upstream: "${upstream.mcpUrl}"${auth && `, ${auth}`} }\n`
+    assert.match(about('routes.a', await visit(yaml, { env: { KEY: key } }))[0] ?? '', expected)
+    assert.is(upstream.recorder.saw(`Bearer ${CANARY}`), auth === KEY)
+  })
+
+test('an open upstream that does not answer before the handshake is over is well', async ({ after }) => {
+  const upstream = await listen((request, response) => {
+    response.setHeader('mcp-session-id', 'a')
+    json(response, request.headers['mcp-session-id'] ? 400 : 200, {})
+  })
+  after(upstream.close)
+  const told = await visit(`${head}  a: { upstream: "${upstream.origin}", auth: none }\n`)
+  assert.equal(about('routes.a', told), [`ok routes.a: ${upstream.origin} answers`])
+})
 
 test('an upstream that is down is told once, and the others are asked all the same', async ({ after }) => {
   const [gone, up] = await Promise.all([
@@ -174,7 +208,7 @@ test('a token endpoint that is down, or is none, is told', async ({ after }) => 
     'FAIL routes.a: the token endpoint gave no answer: connection refused → Check token_endpoint.',
   ])
   assert.equal(await told(page.origin), [
-    'FAIL routes.a: what the token endpoint answers is no OAuth → Check token_endpoint.',
+    'FAIL routes.a: the answer of the token endpoint is not OAuth → Check token_endpoint.',
   ])
 })
 
@@ -217,7 +251,7 @@ test('a server that takes no registrations needs a client_id, and the redirect U
   const [, , registration] = await discovered(good)
   assert.is(
     registration,
-    'FAIL routes.a: it takes no registrations, and no client_id is configured → Create a client there with the redirect URI http://localhost:0/upstream/callback/a, and write its client_id under authorization_server.',
+    'FAIL routes.a: it takes no registrations, and no client_id is configured → Create a client there with the redirect URI http://localhost:0/upstream/callback/a, and write its client_id under routes.a.auth.authorization_server.',
   )
 })
 
@@ -229,7 +263,7 @@ test('a server that takes metadata documents is told where the gateway has one, 
   const [, , from] = await discovered(withDocuments, 'https://gw.example')
   assert.is(
     from,
-    'ok routes.a: it takes metadata documents: the gateway is known there as https://gw.example/.well-known/oauth-client/a',
+    "ok routes.a: it takes client ID metadata documents: the gateway's client_id is https://gw.example/.well-known/oauth-client/a",
   )
   const [, , inside] = await discovered(withDocuments)
   assert.match(inside ?? '', /^FAIL routes\.a: it takes no registrations/)
@@ -252,7 +286,7 @@ test('a server without metadata is told with what to write instead', async () =>
   const [, server] = await discovered(() => undefined)
   assert.match(
     server ?? '',
-    /^warn routes\.a: .*publishes no metadata.* → Write issuer, or authorization_endpoint/,
+    /^warn routes\.a: .*publishes no metadata.* → If it is not, write issuer, or authorization_endpoint, token_endpoint and client_id, under routes\.a\.auth\.authorization_server\./,
   )
 })
 

@@ -22,11 +22,11 @@ const GRANT = 'urn:ietf:params:oauth:grant-type:'
 type Wrong = (error: string) => string
 
 const KNOWS = 'ok authorization_servers.it: the token endpoint knows the client'
-const FIXED = 'ok authorization_servers.it: its endpoints are fixed, so nothing says more of it'
+const FIXED = 'ok authorization_servers.it: token_endpoint is set, so its metadata is not read'
 const UNKNOWN: Wrong = (error) =>
   `FAIL authorization_servers.it: the token endpoint does not know the client (${error}) → Check client_id, client_secret and token_endpoint_auth_method.`
 const UNTOLD: Wrong = (error) =>
-  `warn authorization_servers.it: the token endpoint answers ${error}, so whether it knows the client cannot be told → Use the route once to see.`
+  `warn authorization_servers.it: the token endpoint answers ${error}, which does not tell whether it knows the client → Use the route once to see.`
 const refuses =
   (grant: string): Wrong =>
   (error) =>
@@ -99,9 +99,9 @@ test('a token endpoint that gives tokens for anything, is down, or is none, is t
 `
   const said = async () => about('routes.a', await visit(yaml)).at(-1) ?? ''
   upstream.knobs.answer = { status: 200, body: { access_token: CANARY, token_type: 'Bearer' } }
-  assert.match(await said(), /^warn .* gave a token for something made up/)
+  assert.match(await said(), /^warn .* gave a token for a made-up code or token/)
   upstream.knobs.answer = { status: 200, body: '<html>' }
-  assert.match(await said(), /^FAIL .* is no OAuth/)
+  assert.match(await said(), /^FAIL .* is not OAuth/)
   intercept(upstream.server, (request) => {
     if (request.url === '/token') request.socket.destroy()
     return request.url === '/token'
@@ -146,7 +146,7 @@ test('a grant that its metadata does not list is a warning', async (context) => 
   })
   assert.is(
     told[1],
-    `warn routes.a: its metadata does not list the grant ${GRANT}token-exchange → Some leave out what they support: ask whoever runs it.`,
+    `warn routes.a: its metadata does not list the grant ${GRANT}token-exchange → Some servers do not list all that they support: ask whoever runs it.`,
   )
   const fine = await discovered(context, SERVICE, { grant_types_supported: ['client_credentials'] })
   assert.is(fine.told.length, 2)
@@ -159,7 +159,7 @@ test('as whom the gateway would appear, as the gateway itself would choose', asy
     return (await discovered(context, auth, change, 'https://gw.example')).told[1] ?? ''
   }
   const byDocument =
-    'ok routes.a: it takes metadata documents: the gateway is known there as https://gw.example/.well-known/oauth-client/a'
+    "ok routes.a: it takes client ID metadata documents: the gateway's client_id is https://gw.example/.well-known/oauth-client/a"
   // On loopback, where a public address cannot be expected to be fetched from, it still may be.
   assert.is(await said(SERVICE, ['private_key_jwt']), byDocument)
   assert.match(

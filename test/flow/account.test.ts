@@ -193,6 +193,7 @@ test('the name stays when the tokens are refreshed', async (context) => {
 
 const TROUBLE: [name: string, answer: () => readonly [number, string]][] = [
   ['an error', () => [500, '{"login":"of-an-error"}']],
+  ['a refusal', () => [403, '{"login":"of-a-refusal"}']],
   ['a redirect', () => [302, '']],
   ['no JSON', () => [200, '<html>']],
   ['an array', () => [200, '["login"]']],

@@ -116,6 +116,44 @@ test('a token endpoint in trouble: 503 with Retry-After, asked once by many call
   assert.is((await call()).status, 200)
 })
 
+test('a date in Retry-After is a time to wait as well', async (context) => {
+  const date = new Date(Date.now() + HOUR_MS).toUTCString()
+  const { call } = await start(context, ({ knobs }) => {
+    knobs.answer = { status: 503, body: 'busy', headers: { 'retry-after': date } }
+  })
+  const seconds = Number((await call()).headers.get('retry-after'))
+  assert.ok(seconds > 3_000 && seconds <= 3_600, String(seconds))
+})
+
+test('an audience goes along where the route has one, and one edit of it is another token', async (context) => {
+  const { upstream, gateway, call } = await start(context)
+  assert.is((await call()).status, 200)
+  assert.not.ok(upstream.requests('client_credentials')[0]?.has('audience'))
+  const [old = ''] = upstream.tokens.keys()
+  upstream.recorder.clear()
+  const text = gateway.app.running().text
+  await gateway.app.reload(text.replace('scope: read write', 'scope: read write, audience: "api://b"'))
+  assert.is((await call()).status, 200)
+  assert.equal(upstream.requests('client_credentials').at(-1)?.getAll('audience'), ['api://b'])
+  assert.not.ok(upstream.recorder.saw(old))
+})
+
+test('access_denied, as Auth0 says where the audience is missing: the log has all that the operator needs', async (context) => {
+  const { upstream, gateway, call } = await start(context, ({ knobs }) => {
+    knobs.answer = { status: 403, body: { error: 'access_denied', error_description: 'between-servers' } }
+  })
+  const refused = await call()
+  assert.is(refused.status, 502)
+  const { level, fields } = await gateway.logged('request failed')
+  const { upstreamError, upstreamStatus, authorizationServer, upstreamClient } = fields
+  assert.equal(
+    [level, upstreamError, upstreamStatus, authorizationServer, upstreamClient],
+    ['warn', 'access_denied', 403, new URL(upstream.origin).host, 'gateway'],
+  )
+  assert.not.match(JSON.stringify(gateway.log), 'between-servers')
+  assert.not.match(refused.text, 'access_denied')
+})
+
 test('a token without an end is used until the upstream refuses it', async (context) => {
   const { upstream, call, pass } = await start(context, ({ knobs }) => {
     knobs.lifetimeSeconds = undefined

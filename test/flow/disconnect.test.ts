@@ -47,10 +47,12 @@ interface Options {
   mode?: string
   server?: string
   routes?: readonly string[]
+  /** Further lines below `routes`. */
+  more?: (upstream: Revoking) => string
   now?: () => number
 }
 
-async function scene(context: TestContext, { mode = MODE, server, routes = ['a'], now }: Options = {}) {
+async function scene(context: TestContext, { mode = MODE, server, routes = ['a'], more, now }: Options = {}) {
   const upstream = await startUpstream(context)
   const yaml = (users = TWO_USERS) =>
     [
@@ -61,6 +63,7 @@ async function scene(context: TestContext, { mode = MODE, server, routes = ['a']
         (name) =>
           `  ${name}: { upstream: "${upstream.mcpUrl}", auth: { type: authorization_code, authorization_server: it, disconnect: ${mode} } }`,
       ),
+      more?.(upstream) ?? '',
       users,
     ].join('\n')
   const gateway = await startGateway({ yaml: yaml(), env: PASSWORD_HASHES, ...(now && { now }) })
@@ -123,6 +126,24 @@ test('sec-C15: a grant on another route with the same link keeps it', async (con
   await other.revoke()
   await gateway.logged('upstream tokens revoked')
   assert.is(revocations().length, 2)
+})
+
+test('sec-C15: a grant on a route with another upstream, or with none to sign in at, does not', async (context) => {
+  const auth = `auth: { type: authorization_code, authorization_server: it, disconnect: ${MODE} }`
+  const { gateway, connect, revocations, trips } = await scene(context, {
+    more: ({ mcpUrl }) => `  elsewhere: { upstream: "${mcpUrl}/elsewhere", ${auth} }
+  open: { upstream: "${mcpUrl}", auth: none }`,
+  })
+  const mine = await connect()
+  const other = await connect('elsewhere')
+  await connect('open')
+  assert.is(trips(), 2)
+  await mine.revoke()
+  await gateway.logged('upstream tokens revoked')
+  assert.is(revocations().length, 2)
+  await other.revoke()
+  await gateway.logged('upstream tokens revoked', 2)
+  assert.is(revocations().length, 4)
 })
 
 test("another person's link is another link", async (context) => {

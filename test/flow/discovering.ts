@@ -59,11 +59,11 @@ export async function succeeds(url: string): Promise<{ issuer: string; access: s
   return { issuer, access }
 }
 
-/** Screen 2 by itself: what the browser is sent with, and what becomes of the code that it brings back. */
+/** Screen 2 by itself, whatever is connected: what the browser is sent with, and what becomes of the code that it brings back. */
 export async function connect(gateway: TestGateway): Promise<URLSearchParams> {
   const link = linkOf(gateway)
   const subject = 'users/gateway_user' as Subject
-  const { location, pending } = await link.begin(subject, 'a-state', { requested: [], relink: false })
+  const { location, pending } = await link.begin(subject, 'a-state', { requested: [], relink: true })
   await link.finish(subject, pending, new URLSearchParams({ code: 'a-code', state: 'a-state' }))
   return new URL(location).searchParams
 }

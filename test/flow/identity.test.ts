@@ -1,6 +1,7 @@
 // Identity headers and assertions on the wire: what upstreams learn of the caller, whatever the client says itself.
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import * as assert from 'uvu/assert'
+import { OVERLAP_MS } from '../../src/store/signing-keys.ts'
 import { Client, callMcp, send } from '../security/client.ts'
 import { ATTACKER, newBrowser, obtainTokens, PASSWORD_HASHES, VICTIM } from '../security/world.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -82,6 +83,13 @@ test('a header that the upstream takes for one of ours does not pass beside it',
     [undefined, undefined, 'users/attacker', undefined],
     'also where there is no value',
   )
+})
+
+test('whoever caches the published keys knows a new one before it signs', async (context) => {
+  const { gateway } = await start(context, '{ assertion: {} }')
+  const { headers } = await fetch(`${gateway.url}/.well-known/jwks.json`)
+  const maxAge = /^public, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]
+  assert.ok(Number(maxAge) * 1_000 < OVERLAP_MS, maxAge)
 })
 
 test('an assertion is verified by the published keys alone, and is another one each time', async (context) => {

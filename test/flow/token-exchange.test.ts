@@ -95,7 +95,7 @@ test('an expired or refused token is exchanged for anew, in the middle of a sess
 })
 
 test('a person whom the server does not know is refused alone: 403, and nobody is sent to sign in', async (context) => {
-  const { upstream, call, victim, attacker, pass } = await start(context)
+  const { upstream, gateway, call, victim, attacker, pass } = await start(context)
   upstream.knobs.answer = {
     status: 400,
     body: { error: 'invalid_grant', error_description: 'secret reason' },
@@ -104,6 +104,21 @@ test('a person whom the server does not know is refused alone: 403, and nobody i
   assert.is(refused.status, 403)
   assert.is(refused.headers.get('www-authenticate'), null)
   assert.not.match(refused.text, 'secret reason')
+  const told = gateway.log.filter(({ fields }) => fields.upstreamError === 'invalid_grant')
+  assert.equal(
+    told.map(({ level }) => level),
+    ['warn', 'info'],
+    'the gateway may be meant: only its operator can tell',
+  )
+  assert.equal(told[0]?.fields, {
+    route: 'service',
+    subject: 'users/victim',
+    upstreamError: 'invalid_grant',
+    upstreamStatus: 400,
+    authorizationServer: new URL(upstream.origin).host,
+    upstreamClient: CLIENT.id,
+  })
+  assert.not.match(JSON.stringify(gateway.log), 'secret reason')
   upstream.knobs.answer = undefined
   assert.is((await call(attacker)).status, 200)
   pass(2_000)
@@ -177,6 +192,38 @@ test('spec-X4: an answer that is no ID-JAG is not handed on', async (context) =>
   assert.is((await call()).status, 503)
   assert.is(upstream.requests('jwt-bearer').length, 0)
 })
+
+for (const issued of ['access_token', 'jwt', undefined])
+  test(`a token that is issued as ${issued ?? 'nothing in particular'} is sent`, async (context) => {
+    const { upstream, call } = await start(context)
+    upstream.tokens.set('issued', 'users/victim')
+    upstream.knobs.answer = {
+      status: 200,
+      body: {
+        access_token: 'issued',
+        token_type: 'Bearer',
+        ...(issued !== undefined && { issued_token_type: TYPE + issued }),
+      },
+    }
+    assert.is((await call()).status, 200)
+  })
+
+for (const issued of ['refresh_token', 'id-jag', 'id_token', 'saml2', 'undefined', ''])
+  test(`a token that is issued as "${issued}" never reaches the MCP server (RFC 8693 §2.2.1)`, async (context) => {
+    const { upstream, gateway, call, pass } = await start(context)
+    upstream.knobs.answer = {
+      status: 200,
+      body: { access_token: 'not-for-you', token_type: 'N_A', issued_token_type: `${TYPE}${issued}` },
+    }
+    assert.is((await call()).status, 503)
+    assert.not.ok(upstream.recorder.saw('not-for-you'))
+    assert.is(upstream.recorder.count('POST /mcp'), 0)
+    const { fields } = await gateway.logged('request failed')
+    assert.equal([fields.fault, fields.unexpected], ['bad_response', 'issued_token_type'])
+    upstream.knobs.answer = undefined
+    pass(11_000)
+    assert.is((await call()).status, 200)
+  })
 
 test('a subject token from elsewhere makes everybody one person, with one exchange', async (context) => {
   const header = Buffer.from('{"alg":"none"}').toString('base64url')

@@ -246,6 +246,42 @@ export const SIGN_IN_ANSWERS: readonly (Pick<Row, 'answer' | 'reply' | 'acts'> &
     acts: 'operator',
   },
   {
+    answer: '400 `invalid_target`',
+    reply: json(400, { error: 'invalid_target' }),
+    error: 'server_error',
+    acts: 'operator',
+  },
+  {
+    answer: '400 with an error of its own',
+    reply: json(400, { error: 'account_locked' }),
+    error: 'temporarily_unavailable',
+    acts: 'upstream',
+  },
+  {
+    answer: '400 without a body',
+    reply: text(400, 'text/plain', ''),
+    error: 'temporarily_unavailable',
+    acts: 'upstream',
+  },
+  {
+    answer: '401 HTML (a firewall)',
+    reply: text(401, 'text/html', '<h1>Blocked</h1>'),
+    error: 'temporarily_unavailable',
+    acts: 'upstream',
+  },
+  {
+    answer: '404',
+    reply: text(404, 'text/html', '<h1>Not Found</h1>'),
+    error: 'temporarily_unavailable',
+    acts: 'upstream',
+  },
+  {
+    answer: '429',
+    reply: json(429, { error: 'slow_down' }),
+    error: 'temporarily_unavailable',
+    acts: 'upstream',
+  },
+  {
     answer: '200 HTML',
     reply: text(200, 'text/html', '<h1>Sign in</h1>'),
     error: 'temporarily_unavailable',

@@ -15,7 +15,7 @@ import { startOidc } from '../support/oidc.ts'
 import { startSink } from '../support/sink.ts'
 import { suite } from '../support/suite.ts'
 import { document } from '../support/yaml.ts'
-import { attempt, discoverable, gatewayFor, route, succeeds } from './discovering.ts'
+import { attempt, connect, discoverable, gatewayFor, route, succeeds } from './discovering.ts'
 
 const test = suite('flow/upstream-discovery')
 
@@ -82,6 +82,48 @@ const RESOURCE_PLACES: Record<string, [arrange: Arrange, looked: string[]]> = {
   ],
 }
 
+const LAST_SLASH: Record<string, [documentAt: string, looked: string[]]> = {
+  'with it, as RFC 9728 has it': [`${RESOURCE}/mcp/`, [`${RESOURCE}/mcp/`]],
+  'without it, as many servers have it': [`${RESOURCE}/mcp`, [`${RESOURCE}/mcp/`, `${RESOURCE}/mcp`]],
+  'at the root': [RESOURCE, [`${RESOURCE}/mcp/`, `${RESOURCE}/mcp`, RESOURCE]],
+}
+
+for (const [place, [documentAt, looked]] of Object.entries(LAST_SLASH)) {
+  test(`spec-U1: metadata of a resource whose path ends in a slash is found ${place}`, async (context) => {
+    const upstream = await discoverable(context)
+    const mcpUrl = `${upstream.mcpUrl}/`
+    upstream.knobs.documents = {
+      [documentAt]: upstream.resourceDocument({ resource: mcpUrl }),
+      [SERVER]: upstream.serverDocument(),
+    }
+    const gateway = await gatewayFor(context, route({ ...upstream, mcpUrl }))
+    assert.is((await connect(gateway)).get('resource'), mcpUrl)
+    assert.equal(asked(upstream), [...looked, SERVER])
+  })
+}
+
+for (const status of [401, 403, 404]) {
+  test(`spec-U1: a well-known address that answers ${status}, as guards and file hosts do for what is not there: the next one is asked`, async (context) => {
+    const upstream = await discoverable(context)
+    upstream.knobs.challenge = {}
+    upstream.knobs.documents = {
+      [RESOURCE]: upstream.resourceDocument(),
+      [OPENID]: upstream.serverDocument(),
+    }
+    upstream.knobs.wellKnown = (path) => (path in upstream.knobs.documents ? undefined : status)
+    const gateway = await gatewayFor(context, route(upstream))
+    await succeeds(gateway.url)
+    assert.equal(asked(upstream), [`${RESOURCE}/mcp`, RESOURCE, SERVER, OPENID])
+  })
+}
+
+test('a byte order mark before every document and answer disturbs nobody', async (context) => {
+  const upstream = await discoverable(context)
+  upstream.knobs.marksBytes = true
+  const gateway = await gatewayFor(context, route(upstream))
+  assert.is((await succeeds(gateway.url)).issuer, upstream.origin)
+})
+
 for (const [place, [arrange, looked]] of Object.entries(RESOURCE_PLACES)) {
   test(`spec-U1: metadata of the resource is found ${place}`, async (context) => {
     const upstream = await discoverable(context)
@@ -146,6 +188,61 @@ test('spec-U1: metadata counts for the URL itself, one slash apart, and an ances
       const sent = upstream.recorder.to('/authorize')[0]?.query.get('resource')
       assert.is(sent, resource(origin), `${label}, as the server writes it`)
     }
+  }
+})
+
+/** Each is a URL, and nothing could be asked there; or what stands before the host would be a secret. */
+const NO_WEB_ADDRESSES = [
+  'urn:example:as',
+  'mailto:as@as.test',
+  'javascript:alert(1)',
+  'file:///etc/passwd',
+  'ftp://as.test/',
+  'https://user:secret@as.test',
+  'as.test',
+  '',
+]
+
+test('sec-C12: a document that names something else than a web address as its server is refused, and a better one is taken', async (context) => {
+  const upstream = await discoverable(context)
+  const { knobs, resourceDocument } = upstream
+  const gateway = await gatewayFor(context, route(upstream))
+  for (const issuer of NO_WEB_ADDRESSES) {
+    knobs.documents[`${RESOURCE}/mcp`] = resourceDocument({ authorization_servers: [issuer] })
+    assert.equal(
+      [issuer, await attempt(gateway.url)],
+      [
+        issuer,
+        {
+          error: 'server_error',
+          description: 'the upstream cannot be used: its authorization server is no http or https URL',
+        },
+      ],
+    )
+  }
+  assert.equal(asked(upstream, /^\/(register|authorize|token)/), [])
+  assert.not.ok(gateway.log.some(({ event }) => event === 'unexpected error'))
+  assert.not.match(JSON.stringify(gateway.log), 'secret@')
+  knobs.documents[`${RESOURCE}/mcp`] = resourceDocument()
+  await succeeds(gateway.url)
+})
+
+test('spec-U1: a challenge that names no web address is as one that names none', async (context) => {
+  for (const address of [...NO_WEB_ADDRESSES, '/relative']) {
+    const upstream = await discoverable(context)
+    upstream.knobs.challenge = { resource_metadata: address }
+    const gateway = await gatewayFor(context, route(upstream))
+    await succeeds(gateway.url)
+    assert.equal(asked(upstream), [`${RESOURCE}/mcp`, SERVER], address)
+  }
+})
+
+test('a revocation endpoint that nothing can be sent to is none, and nobody is kept out for it', async (context) => {
+  for (const address of [...NO_WEB_ADDRESSES, 42]) {
+    const upstream = await discoverable(context)
+    upstream.knobs.documents[SERVER] = upstream.serverDocument({ revocation_endpoint: address })
+    const gateway = await gatewayFor(context, route(upstream))
+    await succeeds(gateway.url)
   }
 })
 
@@ -312,6 +409,13 @@ const SCOPES: Record<string, [arrange: Arrange, scope: string | null]> = {
   ],
   'of the document': [
     ({ knobs, resourceDocument }) => {
+      knobs.documents[`${RESOURCE}/mcp`] = resourceDocument({ scopes_supported: ['read', 'write'] })
+    },
+    'read write',
+  ],
+  'of the document, where the challenge names an empty one': [
+    ({ knobs, resourceDocument }) => {
+      knobs.challenge.scope = ' '
       knobs.documents[`${RESOURCE}/mcp`] = resourceDocument({ scopes_supported: ['read', 'write'] })
     },
     'read write',

@@ -60,6 +60,6 @@ The upstream's own challenge is never passed on: it would send the client to sig
 ## A sign-in ends
 
 ${signIns()}
-The client is sent back with \`error\`, \`state\` and \`iss\`; nothing that the upstream wrote is in it.
+The client is sent back with \`error\`, \`state\` and \`iss\`; nothing that the upstream wrote is in it. Where the upstream itself sends the browser back with an error, \`access_denied\` and \`temporarily_unavailable\` are handed on, and every other one is \`server_error\`.
 `
 }

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import type { Subject } from '../../src/slots.ts'
 import { callMcp } from '../security/client.ts'
 import type { DiscoveryUpstream } from '../support/discovery-upstream.ts'
+import { intercept } from '../support/intercept.ts'
 import { suite } from '../support/suite.ts'
 import {
   attempt,
@@ -108,6 +109,29 @@ test('what a browser makes up at the callback does not cost the gateway its regi
   }
   assert.is(registrations(upstream).length, 1)
   assert.is((await callMcp(`${gateway.url}/demo`, access)).status, 200)
+})
+
+test('a client that may not refresh is known all the same: its registration and its links stay (RFC 6749 §5.2)', async (context) => {
+  const upstream = await discoverable(context)
+  Object.assign(upstream.knobs, { lifetimeSeconds: 600, registration: { client_secret: 's' } })
+  let refuses = false
+  intercept(upstream.server, ({ url }, response) => {
+    if (!refuses || url !== '/token') return false
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"unauthorized_client"}')
+    return true
+  })
+  const time = clock()
+  const gateway = await gatewayFor(context, `tokens: { access_ttl: 12h }\n${route(upstream)}`, {}, time.now)
+  const { access } = await succeeds(gateway.url)
+  refuses = true
+  time.forward(HOUR_MS)
+  const asked = upstream.recorder.count('POST /token')
+  assert.is((await callMcp(`${gateway.url}/demo`, access)).status, 502)
+  assert.is(upstream.recorder.count('POST /token'), asked + 1, 'nobody doubts that the server knows it')
+  refuses = false
+  time.forward(60_000)
+  assert.is((await callMcp(`${gateway.url}/demo`, access)).status, 200)
+  assert.is(registrations(upstream).length, 1)
 })
 
 test('a client secret that has expired: registered anew at the next sign-in', async (context) => {

@@ -24,6 +24,50 @@ test('spec-D13: an upstream of 2025-03-26 without any metadata: its endpoints ar
   assert.ok(upstream.recorder.to('POST /token')[0]?.form.get('code_verifier'))
 })
 
+test('spec-D13: an upstream of 2025-03-26 whose issuer ends in a slash: it is called as it calls itself', async (context) => {
+  const upstream = await discoverable(context)
+  const issuer = `${upstream.origin}/`
+  upstream.knobs.challenge = {}
+  upstream.knobs.documents = {
+    [SERVER]: upstream.serverDocument({
+      issuer,
+      authorization_response_iss_parameter_supported: true,
+    }),
+  }
+  upstream.knobs.iss = issuer
+  const gateway = await gatewayFor(context, route(upstream))
+  await succeeds(gateway.url)
+  upstream.knobs.iss = upstream.origin
+  const other = await gatewayFor(context, route(upstream))
+  assert.is((await attempt(other.url)).error, 'server_error', 'one slash less is another issuer again')
+})
+
+test('spec-U1: nothing but that one slash is forgiven an upstream of 2025-03-26, and not where somebody named the issuer', async (context) => {
+  const cases: [issuer: (origin: string) => string, isNamed?: true][] = [
+    [(origin) => `${origin}//`],
+    [(origin) => `${origin}/mcp`],
+    [(origin) => `${origin}/?`],
+    [() => 'https://evil.test/'],
+    [(origin) => `${origin}/`, true],
+  ]
+  for (const [issuer, isNamed = false] of cases) {
+    const upstream = await discoverable(context)
+    upstream.knobs.challenge = {}
+    upstream.knobs.documents = {
+      ...(isNamed && { [`${RESOURCE}/mcp`]: upstream.resourceDocument() }),
+      [SERVER]: upstream.serverDocument({ issuer: issuer(upstream.origin) }),
+    }
+    const gateway = await gatewayFor(context, route(upstream))
+    const { error, description } = await attempt(gateway.url)
+    assert.is(error, 'server_error')
+    assert.match(description ?? '', 'names another issuer')
+    assert.equal(
+      paths(upstream).filter((path) => /register|authorize|token/.test(path)),
+      [],
+    )
+  }
+})
+
 const NOWHERE: Record<string, [arrange: (upstream: DiscoveryUpstream) => void, why: string]> = {
   'it takes no registrations at the assumed place': [
     (upstream) => {

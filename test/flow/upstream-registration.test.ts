@@ -3,6 +3,7 @@
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import * as assert from 'uvu/assert'
 import { parseClientDocument } from '../../src/oauth/client-document.ts'
+import type { Subject } from '../../src/slots.ts'
 import { Client, callTool } from '../security/client.ts'
 import { newBrowser } from '../security/world.ts'
 import type { DiscoveryUpstream } from '../support/discovery-upstream.ts'
@@ -98,6 +99,26 @@ test('a document is published only where it is what the gateway is known by', as
     const { status, body } = await published(gateway, `/.well-known/oauth-client/${id}`)
     assert.is(status, 404)
     assert.is((JSON.parse(body) as { error: string }).error, 'not_found')
+  }
+})
+
+test('each server reads its own document at its own address, and another address is nobody’s', async (context) => {
+  const routes = await Promise.all(
+    ['demo', 'other'].map(async (name) => {
+      const upstream = await discoverable(context)
+      publish(upstream, DOCUMENTS)
+      return `\n  ${name}: ${upstream.mcpUrl}\n`
+    }),
+  )
+  const gateway = await gatewayFor(context, publicly(document(...routes)))
+  for (const { auth } of gateway.app.current().routes.values())
+    await auth.link?.begin('users/gateway_user' as Subject, 'a-state', { requested: [], relink: false })
+  const statusOf = async (id: string) => (await published(gateway, `/.well-known/oauth-client/${id}`)).status
+  assert.equal([await statusOf('third'), await statusOf('dem')], [404, 404])
+  for (const id of ['demo', 'other']) {
+    const { status, body } = await published(gateway, `/.well-known/oauth-client/${id}`)
+    const { client_id: clientId } = JSON.parse(body) as { client_id: string }
+    assert.equal([status, clientId], [200, `https://gw.test/.well-known/oauth-client/${id}`])
   }
 })
 
@@ -237,6 +258,67 @@ function methodOf({ recorder }: DiscoveryUpstream): string {
   return form?.has('client_secret') ? 'client_secret_post' : 'none'
 }
 
+/** Answers with status 201 that give the gateway nothing to be known by. */
+const UNUSABLE: Record<string, Record<string, unknown>> = {
+  'no client_id': { client_id: undefined },
+  'an empty client_id': { client_id: '' },
+  'a number as client_id': { client_id: 42 },
+  'a client_id that no form of RFC 6749 may carry': { client_id: 'client\n1' },
+  'a client_id that fits into no address': { client_id: 'c'.repeat(5_000) },
+  'a secret that is no text': { client_secret: 42 },
+  'a list as secret': { client_secret: ['s'] },
+}
+
+test('a registration answered with nothing to be known by is none: it is said, nothing is kept, and a good answer later is taken', async (context) => {
+  const upstream = await discoverable(context)
+  const gateway = await gatewayFor(context, route(upstream))
+  for (const [label, registration] of Object.entries(UNUSABLE)) {
+    upstream.knobs.registration = registration
+    const { error, description } = await attempt(gateway.url)
+    assert.equal(
+      [label, error, description],
+      [label, 'server_error', 'the upstream did not register this gateway'],
+    )
+  }
+  assert.equal(clientsAt(upstream, '/authorize'), [])
+  assert.equal(clientsAt(upstream, 'POST /token'), [])
+  upstream.knobs.registration = {}
+  await succeeds(gateway.url)
+  const made = registrations(upstream).length
+  await connect(gateway)
+  assert.is(registrations(upstream).length, made)
+})
+
+test('an empty secret, or null, is none, and its end is no concern', async (context) => {
+  for (const secret of ['', null]) {
+    const upstream = await discoverable(context)
+    const soon = Math.ceil(Date.now() / 1000) + 600
+    upstream.knobs.registration = { client_secret: secret, client_secret_expires_at: soon }
+    let nowMs = Date.now()
+    const gateway = await gatewayFor(context, route(upstream), {}, () => nowMs)
+    await connect(gateway)
+    assert.is(methodOf(upstream), 'none')
+    nowMs += 60 * 60_000
+    await connect(gateway)
+    assert.is(registrations(upstream).length, 1)
+  }
+})
+
+test('a client_id as long as this gateway makes its own, and ends that no clock reaches, are taken', async (context) => {
+  const upstream = await discoverable(context)
+  const clientId = 'c'.repeat(4_000)
+  upstream.knobs.registration = {
+    client_id: clientId,
+    client_secret: 's',
+    client_secret_expires_at: '1e999',
+  }
+  const gateway = await gatewayFor(context, route(upstream))
+  await succeeds(gateway.url)
+  assert.equal(clientsAt(upstream, '/authorize'), [clientId])
+  await connect(gateway)
+  assert.is(registrations(upstream).length, 1)
+})
+
 test('the key in the file signs for the client in the file, for the issuer alone', async (context) => {
   const upstream = await discoverable(context)
   const { generateKeyPair, exportPKCS8, exportJWK } = await import('jose')
@@ -249,7 +331,7 @@ test('the key in the file signs for the client in the file, for the issuer alone
     await succeeds(gateway.url)
     const assertion = upstream.recorder.to('POST /token').at(-1)?.form.get('client_assertion') ?? ''
     const { alg, kid } = decodeProtectedHeader(assertion)
-    assert.equal([alg?.replace('Ed25519', 'EdDSA'), kid], [algorithm, 'k1'])
+    assert.equal([alg, kid], [algorithm, 'k1'])
     const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1' }] }
     await jwtVerify(assertion, createLocalJWKSet(keys), {
       issuer: 'ours',
@@ -259,6 +341,25 @@ test('the key in the file signs for the client in the file, for the issuer alone
   }
   assert.equal(registrations(upstream), [])
 })
+
+for (const [listed, expected] of [
+  [['EdDSA'], 'EdDSA'],
+  [['ES256', 'Ed25519'], 'Ed25519'],
+  [['Ed25519', 'EdDSA'], 'EdDSA'],
+  [['ES256'], 'EdDSA'],
+] as const)
+  test(`a server that lists ${listed.join(' and ')} gets an Ed25519 signature named ${expected}`, async (context) => {
+    const upstream = await discoverable(context)
+    publish(upstream, { token_endpoint_auth_signing_alg_values_supported: listed })
+    const { generateKeyPair, exportPKCS8 } = await import('jose')
+    const { privateKey, publicKey } = await generateKeyPair('Ed25519', { extractable: true })
+    const server = 'client_id: ours, private_key: "${KEY}"'
+    const KEY = await exportPKCS8(privateKey)
+    await succeeds((await gatewayFor(context, serverRoute(upstream, server), { KEY })).url)
+    const assertion = upstream.recorder.to('POST /token').at(-1)?.form.get('client_assertion') ?? ''
+    assert.is(decodeProtectedHeader(assertion).alg, expected)
+    await jwtVerify(assertion, publicKey, { issuer: 'ours', audience: upstream.origin })
+  })
 
 test('a gateway behind a gateway: the inner one is an authorization server like any other', async (context) => {
   const upstream = await discoverable(context)

@@ -186,6 +186,31 @@ test('keys that are pasted at once are counted one by one', async (context) => {
   await signIn(scene, attacker)
 })
 
+test('while the fifth key is being tried, a sixth is not', async (context) => {
+  const scene = await start(context)
+  const { knobs, recorder } = scene.upstream
+  const browser = newBrowser()
+  const { page } = await openKeyPage(scene, browser)
+  for (const key of ['a', 'b', 'c', 'd']) await paste(browser, page, key)
+  let answer: () => void = () => {}
+  knobs.hold = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const tried = recorder.count()
+  const fifth = paste(browser, page, 'e')
+  await recorder.arrival('/mcp', tried + 1)
+  const sixth = paste(browser, page, 'key-of-attacker')
+  try {
+    assert.is((await sixth).sentTo?.searchParams.get('error'), 'access_denied')
+    assert.is(recorder.count(), tried + 1)
+  } finally {
+    answer()
+  }
+  assertErrorPage(await fifth, [400, 403, 409])
+  knobs.hold = undefined
+  await signIn(scene, victim)
+})
+
 test('twenty keys an hour by one person, over all pages; others and the next hour are free', async (context) => {
   let nowMs = Date.now()
   const scene = await start(context, { now: () => nowMs })
@@ -204,7 +229,13 @@ test('twenty keys an hour by one person, over all pages; others and the next hou
   assert.is(scene.upstream.recorder.count(), tried)
 
   await signIn(scene, attacker)
-  nowMs += 4 * 60_000
+  const statuses: number[] = []
+  for (const seconds of [179, 1, 0]) {
+    nowMs += seconds * 1_000
+    statuses.push((await paste(browser, refused, 'guess')).status)
+  }
+  assert.equal(statuses, [429, 403, 429], 'one every three minutes')
+  nowMs += 180_000
   assert.ok((await paste(browser, refused, 'key-of-victim')).sentTo?.searchParams.has('code'))
 })
 

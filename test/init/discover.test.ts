@@ -4,6 +4,7 @@ import { checkConfig } from '../../src/config/load.ts'
 import { UpstreamError } from '../../src/errors.ts'
 import { discoverSection, routeName } from '../../src/init/discover.ts'
 import { document } from '../../src/init/section.ts'
+import { startDiscoveryUpstream } from '../support/discovery-upstream.ts'
 import { listen } from '../support/http.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 
@@ -90,6 +91,14 @@ test('one whose metadata names another issuer says so', async (context) => {
   assert.match(text, 'names another issuer')
 })
 
+test('one that names something else than a web address as its server says so', async (context) => {
+  const { text, variables } = await discover(context, {
+    resource: (at) => ({ ...resource(at), authorization_servers: ['urn:example:as'] }),
+  })
+  assert.match(text, 'its authorization server is no http or https URL')
+  assert.ok(variables.includes('MCP_TOKEN_ENDPOINT'))
+})
+
 test('one that says nothing gets a key', async (context) => {
   const { text, variables } = await discover(context, {})
   assert.match(text, 'type: api_key')
@@ -99,13 +108,35 @@ test('one that says nothing gets a key', async (context) => {
 test('one that wants no token is open', async (context) => {
   const { text, asked } = await discover(context, { status: 200 })
   assert.match(text, 'auth: none')
-  assert.equal(asked, ['POST /mcp'])
+  assert.equal(asked, ['POST /mcp', 'POST /mcp'])
+})
+
+test('one that greets everybody and wants a token from then on is not open', async ({ after }) => {
+  const upstream = await startDiscoveryUpstream()
+  after(() => upstream.close())
+  upstream.knobs.greets = true
+  const text = document([await discoverSection(new URL(upstream.mcpUrl), [])])
+  assert.not.match(text, 'auth: none')
+  assert.match(
+    text,
+    `It points to ${upstream.origin}, which supports PKCE and registers the gateway by itself`,
+  )
+  assert.is(upstream.recorder.count('/register'), 0)
+})
+
+test('one that answers the greeting and does not understand the rest is open', async ({ after }) => {
+  const upstream = await listen((request, response) =>
+    response.writeHead(request.headers['mcp-session-id'] ? 400 : 200, { 'mcp-session-id': 'a' }).end('{}'),
+  )
+  after(upstream.close)
+  const section = await discoverSection(new URL(`${upstream.origin}/mcp`), [])
+  assert.match(document([section]), 'auth: none')
 })
 
 test('what is no MCP server is refused', async (context) => {
   const error = await discover(context, { status: 404 }).catch((reason: unknown) => reason)
   assert.instance(error, UpstreamError)
-  assert.match((error as Error).message, 'answered 404 to initialize')
+  assert.match((error as Error).message, 'answered 404: is that the URL of the MCP server?')
 })
 
 test("a server's words become neither settings nor references", async (context) => {

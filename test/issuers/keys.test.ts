@@ -2,9 +2,11 @@
 // for a while when the issuer is down.
 import { exportJWK } from 'jose'
 import * as assert from 'uvu/assert'
+import type { ControlHttp } from '../../src/upstream/http.ts'
+import { surveyKeys } from '../../src/upstream/issuer-keys.ts'
 import { callMcp } from '../security/client.ts'
 import { suite } from '../support/suite.ts'
-import { METADATA, newSigningKey, OPENID } from '../support/token-issuer.ts'
+import { METADATA, newSigningKey, OPENID, startTokenIssuer } from '../support/token-issuer.ts'
 import { type IssuerWorld, sharedWorld, startIssuerWorld, stillWorks, upstreamRequests } from './world.ts'
 
 const test = suite('issuers/keys')
@@ -209,6 +211,46 @@ test('a key that is none, or a private one, verifies nothing and harms no other'
   for (const key of [broken, leaked])
     assert.is(await world.status(await world.idp.token(world.mcpUrl, {}, { key })), 401)
   await stillWorks(world)
+})
+
+test('sec-F9: keys that metadata names on another host of this machine are not asked for', async (context) => {
+  const world = await startIssuerWorld(context)
+  const other = await startTokenIssuer()
+  context.after(() => other.close())
+  other.knobs.keys = [world.idp.key]
+  world.idp.knobs.jwksUri = `http://localhost:${other.port}/jwks`
+  await assertUnavailable(world)
+  assert.is(other.recorder.count(), 0)
+  world.idp.knobs.jwksUri = `http://127.0.0.1:${other.port}/jwks`
+  world.pass(2_000)
+  await stillWorks(world)
+})
+
+test('an issuer that cannot say where its keys are is not asked at its other addresses', async () => {
+  const asked: string[] = []
+  const http: ControlHttp = async ({ url }) => {
+    asked.push(url.pathname)
+    const body = JSON.stringify({
+      issuer: 'https://idp.example',
+      jwks_uri: 'https://idp.example/jwks',
+      keys: [],
+    })
+    return { status: url.pathname === METADATA ? 503 : 200, headers: {}, body: Buffer.from(body) }
+  }
+  const issuer = { issuer: 'https://idp.example', algorithms: ['ES256'], id_jag: false, legacy_typ: false }
+  const claims = { email: 'email', groups: 'groups' }
+  const thrown = await surveyKeys(http, { ...issuer, claims }).then(String, String)
+  assert.match(thrown, 'answered with 503')
+  assert.equal(asked, [METADATA])
+})
+
+test('a clock that was set back does not keep a new key out', async (context) => {
+  const world = await startIssuerWorld(context)
+  await stillWorks(world)
+  world.pass(-HOUR_MS)
+  const next = await newSigningKey('key-2')
+  world.idp.knobs.keys = [next]
+  assert.is(await world.status(await world.idp.token(world.mcpUrl, {}, { key: next })), 200)
 })
 
 test.run()

@@ -5,7 +5,16 @@ import * as assert from 'uvu/assert'
 import { type HeldUpstream, startHeldUpstream } from '../durable/held-upstream.ts'
 import { type ClientStream, openStream } from '../durable/open-stream.ts'
 import { basic, Client, callMcp, postForm, send } from '../security/client.ts'
-import { newBrowser, obtainTokens, PASSWORD_HASHES, TWO_USERS, VICTIM } from '../security/world.ts'
+import {
+  allow,
+  assertErrorPage,
+  newBrowser,
+  obtainTokens,
+  openConsent,
+  PASSWORD_HASHES,
+  TWO_USERS,
+  VICTIM,
+} from '../security/world.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { challengeOf, type IssuerWorld, startIssuerWorld, stillWorks, upstreamRequests } from './world.ts'
 
@@ -75,6 +84,22 @@ test('spec-X5: the gateway issues no token for it: /authorize and /token say inv
     )
   assert.is((await machine(world.mcpUrl)).body.error, 'invalid_target')
   assert.is((await machine(`${world.url}/own`)).status, 200)
+})
+
+test('spec-X5: a page that was opened before the route took tokens of another issuer leads to none of the gateway’s', async (context) => {
+  const world = await startIssuerWorld(context, { more: TWO_USERS })
+  const client = await Client.register(world.url)
+  const [browser, again] = [newBrowser(), newBrowser()]
+  const { page } = await openConsent(browser, client)
+  const { text } = world.gateway.app.running()
+  await world.gateway.app.reload(text.replace(/^( {2}own:.*)$/m, '$1\n    token_issuer: { name: idp }'))
+  const before = upstreamRequests(world)
+  const refused = await allow(browser, page)
+  assertErrorPage(refused, [400])
+  assert.match(refused.text, 'configuration changed')
+  assert.is(upstreamRequests(world), before)
+  await world.gateway.app.reload(text)
+  await obtainTokens({ client, browser: again })
 })
 
 const ACCESS: readonly (readonly [access: string, admitted: object, refused: readonly object[]])[] = [

@@ -89,6 +89,8 @@ test('nobody is admitted by an address without an owner to speak of', () => {
   assert.not.ok(at('bob@example.com.evil.test'))
   assert.not.ok(at('"@example.com"@evil.test'), 'what is behind the last @ counts')
   assert.not.ok(at('bob@example.com '))
+  const deny = { users: [], groups: [], email_domains: ['evil.test'] }
+  assert.not.ok(mayUse({ deny }, { ...bob, email: '"x@y"@evil.test' }), 'nobody gets round a deny by it')
 })
 
 test('machine clients have a list of their own, and no name is taken for another kind', () => {

@@ -20,6 +20,8 @@ export interface Tab {
   }
   subject: Subject | undefined
   wasSent: boolean
+  /** They want another account than the one that is connected by then. */
+  isRelink: boolean
   readonly answers: (string | undefined)[]
 }
 
@@ -61,6 +63,7 @@ export class Model implements Player<Tab, Grant> {
       holder: browser,
       subject: undefined,
       wasSent: false,
+      isRelink: false,
     }
     this.tabs.push({ ...tab, stage: 'consent', answers: [] })
     return 'form 200'
@@ -92,6 +95,7 @@ export class Model implements Player<Tab, Grant> {
     if (step.press === 'relink' || !this.#links.has(`${tab.route} ${tab.subject}`)) {
       tab.stage = 'upstream'
       tab.wasSent = true
+      tab.isRelink = step.press === 'relink'
       return 'upstream'
     }
     return this.#issue(tab)
@@ -113,6 +117,8 @@ export class Model implements Player<Tab, Grant> {
     if (this.#sessions.get(browser) !== tab.subject) return 'page 403'
     const account = newest(tab.answers, step.answer)
     if (account === undefined) return this.#finish(tab, 'client access_denied')
+    // Another tab was faster, and one account is enough.
+    if (!tab.isRelink && this.#links.has(`${tab.route} ${tab.subject}`)) return this.#issue(tab)
     this.#links.set(`${tab.route} ${tab.subject}`, account)
     return `${this.#issue(tab)} +exchange`
   }

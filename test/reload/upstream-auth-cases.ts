@@ -95,6 +95,13 @@ const SHARED = (type: 'client_credentials' | 'token_exchange'): Record<string, W
     },
     form('resource', 'https://mcp.example.com/mcp'),
   ),
+  audience: fetchesAnew(
+    type,
+    (auth) => {
+      auth.audience = 'api://two'
+    },
+    form('audience', 'api://two'),
+  ),
 })
 
 const EXCHANGE: Record<string, WholeCase> = {
@@ -105,13 +112,6 @@ const EXCHANGE: Record<string, WholeCase> = {
       auth.identity_provider = service(upstream)
     },
     (upstream) => assert.match(lastToken(upstream).form.get('assertion') ?? '', /^id-jag-/),
-  ),
-  audience: fetchesAnew(
-    'token_exchange',
-    (auth) => {
-      auth.audience = 'api://two'
-    },
-    form('audience', 'api://two'),
   ),
   subject_token: fetchesAnew(
     'token_exchange',

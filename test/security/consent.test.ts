@@ -22,6 +22,7 @@ import {
   openConsent,
   startWorld,
   stillWorks,
+  TWO_USERS,
   upstreamAnswer,
   VICTIM,
   type World,
@@ -189,6 +190,67 @@ test("sec-C3: a page of another site cannot answer the victim's own consent page
   assert.ok((await allow(victim, page)).sentTo?.searchParams.has('code'))
 })
 
+test('sec-C3: the Origin null decides nothing: a good form that comes with it is taken', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = newBrowser()
+  const headers = { origin: 'null' }
+  const { page } = await openConsent(browser, client)
+  const door = await browser.submit(page.form(), { ...VICTIM }, { button: 'Sign in and allow', headers })
+  assert.ok(door.sentTo?.searchParams.has('code'))
+  const { page: next } = await openConsent(browser, client)
+  const { sentTo } = await browser.submit(next.form(), {}, { button: 'Allow', headers })
+  assert.ok(sentTo?.searchParams.has('code'))
+})
+
+test('spec-H2: only a yes is a yes: a form that is answered with anything else is denied', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  const browser = await signedIn(world)
+  for (const decision of [undefined, '', 'x', 'ALLOW', 'allow ']) {
+    const { trip, page } = await openConsent(browser, client)
+    const fields = { ...page.form().values, ...(decision !== undefined && { decision }) }
+    const end = await withoutUpstream(world, () =>
+      browser.post(`${world.url}/consent`, fields, { from: page }),
+    )
+    assertClientError(end, trip, client.redirectUri, 'access_denied', world.url)
+  }
+  assert.ok(
+    (await allow(browser, (await openConsent(browser, client)).page)).sentTo?.searchParams.has('code'),
+  )
+})
+
+test('sec-C3: without its token a form says no as little as yes', async (context) => {
+  const world = await startWorld(context)
+  const client = await Client.register(world.url)
+  for (const [browser, path] of [
+    [newBrowser(), '/login'],
+    [await signedIn(world), '/consent'],
+  ] as const) {
+    const { page } = await openConsent(browser, client)
+    const fields = { ...page.form().values, csrf: 'guessed', decision: 'deny' }
+    const refused = await browser.post(world.url + path, fields, { from: page })
+    assertErrorPage(refused, [403])
+    assert.is(refused.headers['set-cookie'], undefined)
+    assert.ok((await allow(browser, page)).sentTo?.searchParams.has('code'), path)
+  }
+})
+
+test('sec-C16: the cookie of a sign-in lasts as long as the sign-in, and not longer', async (context) => {
+  let nowMs = Date.now()
+  const world = await startWorld(context, { now: () => nowMs })
+  const browser = doorstepBrowser(world)
+  const { page } = await openConsent(browser, await Client.register(world.url))
+  nowMs += 4 * 60_000
+  const door = await allow(browser, page)
+  const lifetimes = [page, door].map(({ headers }) =>
+    headers['set-cookie']
+      ?.filter((line) => line.includes('_t_'))
+      .map((line) => /Max-Age=(\d+)/.exec(line)?.[1]),
+  )
+  assert.equal(lifetimes, [['600'], ['360']])
+})
+
 test('sec-C5: of fifty clicks on Allow one goes on', async (context) => {
   const world = await startWorld(context)
   const browser = newBrowser()
@@ -335,6 +397,52 @@ test('sec-C16: where nobody signs in, a page that is sent again and again leaves
   assert.ok(before.equals(await store()), 'something was written')
   assert.ok((await allow(browser, page)).sentTo?.href.startsWith(world.github.authorizationEndpoint))
   assert.match(cookiesOf(browser, world.url), '_s=')
+})
+
+test('sec-C16: who may not use the route stays signed in, is told so each time, and leaves nothing in the store', async (context) => {
+  const world = await startWorld(context, {
+    yaml: (github) =>
+      document(githubRoute('github', github, '    access: { users: [victim] }\n')) + TWO_USERS,
+  })
+  const browser = newBrowser()
+  const client = await Client.register(world.url)
+  const store = () => readFile(join(world.gateway.folder, 'state', 'store', 'data.mdb'))
+  const refused = () =>
+    withoutUpstream(world, async () => {
+      const { page, trip } = await openConsent(browser, client)
+      const end = await allow(browser, page, ATTACKER)
+      assertClientError(end, trip, client.redirectUri, 'access_denied', world.url)
+      return page
+    })
+  await refused()
+  const before = await store()
+  for (let time = 0; time < 20; time += 1) assert.match((await refused()).text, 'Signed in as attacker')
+  assert.ok(before.equals(await store()), 'something was written')
+  const { page } = await openConsent(browser, client)
+  const asked = await browser.submit(page.form(), {}, { button: 'switch' })
+  assert.ok((await allow(browser, asked)).sentTo?.searchParams.has('code'))
+})
+
+test('sec-C16: where some sign in and others need not, who is nobody and may not use the route leaves nothing either', async (context) => {
+  const world = await startWorld(context, {
+    yaml: (github) =>
+      document(githubRoute('github', github, '    access: { users: [victim] }\n')) +
+      TWO_USERS.replace('login:', 'login:\n  none: {}'),
+  })
+  const client = await Client.register(world.url)
+  const store = () => readFile(join(world.gateway.folder, 'state', 'store', 'data.mdb'))
+  const before = await store()
+  for (let time = 0; time < 20; time += 1) {
+    const browser = newBrowser()
+    const { page, trip } = await openConsent(browser, client)
+    const fields = { ...page.form().values, decision: 'allow' }
+    const end = await withoutUpstream(world, () =>
+      browser.post(`${world.url}/consent`, fields, { from: page }),
+    )
+    assertClientError(end, trip, client.redirectUri, 'access_denied', world.url)
+  }
+  assert.ok(before.equals(await store()), 'something was written')
+  await stillWorks(world)
 })
 
 test('sec-C9: who is signed in says no for good, whatever a copy of the page says later', async (context) => {

@@ -32,8 +32,25 @@ test('spec-R7: a preflight of a route needs no token and answers allowed origins
   assert.match(allowed.headers.get('access-control-allow-methods') ?? '', 'DELETE')
   assert.is(allowed.headers.get('access-control-allow-credentials'), null)
   const foreign = await preflight(`${url}/open`, 'https://evil.example')
-  assert.is(foreign.headers.get('access-control-allow-origin'), null)
+  assert.equal(
+    [...foreign.headers.keys()].filter((name) => name.startsWith('access-control-')),
+    [],
+    'and tells others nothing',
+  )
   assert.is(upstream.recorder.count(), 0)
+})
+
+test('spec-R7: a preflight reflects names of headers, and nothing else', async (context) => {
+  const { url } = await scene(context)
+  for (const path of ['/open', '/token']) {
+    const allowed = async (headers: string) =>
+      (await preflight(url + path, 'https://tool.example', headers)).headers.get(
+        'access-control-allow-headers',
+      )
+    assert.is(await allowed('X-A , x-b'), 'X-A , x-b')
+    for (const odd of ['*', 'a b', 'a;b', '<b>', 'a,', ''])
+      assert.is(await allowed(odd), 'Authorization, Content-Type', odd)
+  }
 })
 
 test('spec-R7: a 401 of a route can be read by an allowed origin, challenge included', async (context) => {
@@ -55,6 +72,7 @@ test('spec-R7: metadata, registration and the token endpoints are open to every 
     '/.well-known/oauth-authorization-server',
     '/.well-known/oauth-protected-resource/open',
     '/.well-known/openid-configuration',
+    '/.well-known/jwks.json',
   ]) {
     const answer = await fetch(url + path, { headers: { origin } })
     assert.is(answer.headers.get('access-control-allow-origin'), '*', path)

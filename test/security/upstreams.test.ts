@@ -200,7 +200,7 @@ test('sec-C11: what an upstream writes into its errors reaches neither page nor 
   const browser = newBrowser()
   const { trip, page } = await openConsent(browser, client)
   const end = await allow(browser, page)
-  assertClientError(end, trip, client.redirectUri, 'server_error', world.url)
+  assertClientError(end, trip, client.redirectUri, 'temporarily_unavailable', world.url)
   assert.not.match(decodeURIComponent(end.sentTo?.href ?? ''), '<script')
   world.github.knobs.tokenReply = undefined
   await stillWorks(world)

@@ -14,6 +14,10 @@ export interface DiscoveryKnobs {
   challenge: Record<string, string>
   /** Every metadata document, by path; all other well-known addresses are 404. */
   documents: Record<string, Document>
+  /** The status that stands in for whatever is at a well-known address. */
+  wellKnown: (path: string) => number | undefined
+  /** All its JSON begins with a byte order mark. */
+  marksBytes: boolean
   /** Sent back with a code, or with an error. Undefined: left out (RFC 9207). */
   iss: string | undefined
   /** Sent back instead of a code. */
@@ -77,6 +81,8 @@ export async function startDiscoveryUpstream({
   const knobs: DiscoveryKnobs = {
     challenge: { resource_metadata: `${origin}${RESOURCE}/mcp` },
     documents: { [`${RESOURCE}/mcp`]: resourceDocument(), [SERVER]: serverDocument() },
+    wellKnown: () => undefined,
+    marksBytes: false,
     iss: undefined,
     error: undefined,
     registration: {},
@@ -101,9 +107,16 @@ export async function startDiscoveryUpstream({
     '/token': redeem,
   }
 
+  function json(response: ServerResponse, status: number, value: Document): void {
+    const text = (knobs.marksBytes ? '\ufeff' : '') + JSON.stringify(value)
+    response.writeHead(status, { 'content-type': 'application/json' }).end(text)
+  }
+
   function handle(request: IncomingMessage, response: ServerResponse): unknown {
     if (knobs.isDown) return request.socket.destroy()
     const path = request.url?.split('?')[0] ?? ''
+    const status = path.includes('/.well-known/') ? knobs.wellKnown(path) : undefined
+    if (status !== undefined) return response.writeHead(status).end()
     const document = knobs.documents[path]
     if (document !== undefined) return json(response, 200, document)
     const answer = paths[path]
@@ -170,10 +183,6 @@ export async function startDiscoveryUpstream({
       await listening.close()
     },
   }
-}
-
-function json(response: ServerResponse, status: number, value: Document): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
 }
 
 /** As it authenticates, whatever the method. */

@@ -8,8 +8,12 @@ export interface KeyedUpstream extends Listening {
   mcpUrl: string
   /** Whose each key is. May be changed while the server runs. */
   keys: Map<string, string>
-  /** Given in place of every answer. */
-  knobs: { status: number | undefined }
+  knobs: {
+    /** Given in place of every answer. */
+    status: number | undefined
+    /** It says nothing until this is over. */
+    hold: Promise<unknown> | undefined
+  }
   recorder: Recorder
 }
 
@@ -23,11 +27,12 @@ export async function startKeyedUpstream(place: {
     ['key-of-victim', 'victim at the upstream'],
     ['key-of-attacker', 'attacker at the upstream'],
   ])
-  const knobs: KeyedUpstream['knobs'] = { status: undefined }
+  const knobs: KeyedUpstream['knobs'] = { status: undefined, hold: undefined }
   const listening = await listen((request, response) => handle(request, response))
   const recorder = record(listening.server)
 
-  function handle(request: IncomingMessage, response: ServerResponse): unknown {
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    await knobs.hold
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
     const { prefix = '' } = place
     const sent =

@@ -2,7 +2,12 @@
 import type { IncomingMessage } from 'node:http'
 import * as assert from 'uvu/assert'
 import { OAuthError } from '../../src/errors.ts'
-import { authorizationUrl, createCodeVerifier, redeem } from '../../src/upstream/authorization-code.ts'
+import {
+  authorizationUrl,
+  checkAnswer,
+  createCodeVerifier,
+  redeem,
+} from '../../src/upstream/authorization-code.ts'
 import { controlHttp } from '../../src/upstream/http.ts'
 import type { UpstreamServer, UpstreamTokens } from '../../src/upstream/server.ts'
 import { listen } from '../support/http.ts'
@@ -171,18 +176,24 @@ test('an answer of the browser that is wrong redeems nothing', async (context) =
   const server = await tokenServer(context)
   const withIssuer = describe(server.origin, { issuer: 'https://as.example' })
   const promised = { ...withIssuer, issParameterSupported: true }
+  const failing = (error: string) => new URLSearchParams({ error, state: STATE })
   const wrong: [name: string, server: UpstreamServer, from: URLSearchParams, code: string][] = [
     ['another state', withIssuer, answer({ state: 'other' }), 'server_error'],
     ['no state', withIssuer, new URLSearchParams({ code: 'C' }), 'server_error'],
     ['no code', withIssuer, new URLSearchParams({ state: STATE }), 'server_error'],
     ['sec-C1: another issuer', withIssuer, answer({ iss: 'https://evil.example' }), 'server_error'],
     ['no issuer, where one is promised', promised, answer(), 'server_error'],
-    ['denied', withIssuer, new URLSearchParams({ error: 'access_denied', state: STATE }), 'access_denied'],
-    ['an error', withIssuer, new URLSearchParams({ error: 'server_error', state: STATE }), 'server_error'],
+    ['an empty code', withIssuer, answer({ code: '' }), 'server_error'],
+    ['denied', withIssuer, failing('access_denied'), 'access_denied'],
+    ['an error', withIssuer, failing('server_error'), 'server_error'],
+    ['a passing one', withIssuer, failing('temporarily_unavailable'), 'temporarily_unavailable'],
     ['an error without state', withIssuer, new URLSearchParams({ error: 'access_denied' }), 'server_error'],
     ['an error beside a code', withIssuer, answer({ error: 'access_denied' }), 'access_denied'],
   ]
-  for (const [name, as, from, code] of wrong) assert.is((await refusal(redeemAt(as, from))).code, code, name)
+  for (const [name, as, from, code] of wrong) {
+    assert.is((await refusal(redeemAt(as, from))).code, code, name)
+    assert.is((await refusal((async () => checkAnswer(as, from, STATE))())).code, code, name)
+  }
   assert.is(server.recorder.count(), 0)
 })
 
@@ -211,8 +222,16 @@ test('sec-C11: whatever the token endpoint answers, the client reads our words a
       '{"error":"bad_verification_code","error_description":"canary"}',
       'server_error',
     ],
-    ['an error that is a secret', 400, '{"error":"canary-\\nforged=line"}', 'server_error'],
     ['an unknown client', 401, '{"error":"invalid_client"}', 'server_error'],
+    ['a refused resource', 400, '{"error":"invalid_target"}', 'server_error'],
+    ['an error that is a secret', 400, '{"error":"canary-\\nforged=line"}', 'temporarily_unavailable'],
+    ['an error of its own', 400, '{"error":"account_locked"}', 'temporarily_unavailable'],
+    ['too many requests', 429, '{"error":"slow_down"}', 'temporarily_unavailable'],
+    ['too many, in other words', 429, '{"error":"invalid_grant"}', 'temporarily_unavailable'],
+    ['an error of a broken server', 503, '{"error":"invalid_client"}', 'temporarily_unavailable'],
+    ['nothing', 400, '', 'temporarily_unavailable'],
+    ['a firewall', 401, '<h1>canary</h1>', 'temporarily_unavailable'],
+    ['no such page', 404, 'canary', 'temporarily_unavailable'],
     ['HTML', 200, '<h1>canary</h1>', 'temporarily_unavailable'],
     ['a broken server', 500, 'canary', 'temporarily_unavailable'],
     ['a proxy in between', 502, '<html>canary', 'temporarily_unavailable'],

@@ -44,7 +44,7 @@ for (const [namedBy, limit] of Object.entries(LIMITS) as [KeySetSource, number][
 /** The web, as far as it serves documents. */
 function web() {
   const asked: string[] = []
-  const knobs = { isDown: false }
+  const knobs: { isDown: boolean; cacheControl?: string } = { isDown: false }
   const http: PoliteHttp = async ({ url }) => {
     asked.push(url.href)
     if (knobs.isDown) throw new UpstreamError('unreachable', 'down')
@@ -53,7 +53,11 @@ function web() {
       client_name: 'Client',
       redirect_uris: ['https://client.test/cb'],
     })
-    return { status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from(body) }
+    const headers = {
+      'content-type': 'application/json',
+      ...(knobs.cacheControl && { 'cache-control': knobs.cacheControl }),
+    }
+    return { status: 200, headers, body: Buffer.from(body) }
   }
   return { http, knobs, count: (url: string) => asked.filter((one) => one === url).length }
 }
@@ -93,6 +97,33 @@ test('sec-R14: documents of strangers push out each other, and never that of a c
   assert.is(count(good), 3)
 })
 
+test('sec-R14: a document is kept for as long as its host says, within bounds, and with no-store not at all', async () => {
+  const kept: [cacheControl: string | undefined, forMs: number][] = [
+    [undefined, 300_000],
+    ['public, max-age=3600', 3_600_000],
+    ['MAX-AGE = "60"', 60_000],
+    ['s-maxage=60', 300_000],
+    ['max-age=0', 30_000],
+    ['max-age=999999999', 24 * 3_600_000],
+    ['no-store', 0],
+    ['max-age=3600, No-Store', 0],
+  ]
+  for (const [cacheControl, forMs] of kept) {
+    const { http, knobs, count } = web()
+    if (cacheControl !== undefined) knobs.cacheControl = cacheControl
+    const id = 'https://good.test/c.json'
+    let nowMs = 0
+    const documents = createClientDocuments({ http, isInUse: async () => false, now: () => nowMs })
+    const counts = []
+    for (const atMs of [0, forMs - 1, forMs]) {
+      nowMs = Math.max(atMs, 0)
+      await documents.find(id, RULES)
+      counts.push(count(id))
+    }
+    assert.equal([cacheControl, ...counts], [cacheControl, ...(forMs === 0 ? [1, 2, 3] : [1, 1, 2])])
+  }
+})
+
 test('sec-R14: those of clients in use are bounded as well', async () => {
   const { http, count } = web()
   const documents = createClientDocuments({ http, isInUse: async () => true, now: () => 0 })
@@ -115,6 +146,33 @@ test('a clock that was set back does not keep a changed key set from being read'
   assert.ok(documents.expire(id))
   await documents.find(id, RULES)
   assert.is(count(id), 2)
+})
+
+test('what is known of a client stands in for a day while its host is down, and no longer', async () => {
+  const DAY_MS = 24 * 3_600_000
+  const { http, knobs } = web()
+  const id = 'https://good.test/c.json'
+  let nowMs = 0
+  const documents = createClientDocuments({ http, isInUse: async () => true, now: () => nowMs })
+  await documents.find(id, RULES)
+  knobs.isDown = true
+  nowMs = DAY_MS - 1
+  assert.is((await documents.find(id, RULES)).name, 'Client')
+  nowMs = DAY_MS
+  const refused = await documents.find(id, RULES).catch((error: unknown) => error)
+  assert.ok(refused instanceof OAuthError && refused.code === 'temporarily_unavailable')
+})
+
+test('sec-R14: of the documents of strangers those go that nobody asked for longest', async () => {
+  const { http, count } = web()
+  const documents = createClientDocuments({ http, isInUse: async () => false, now: () => 0 })
+  const [first = '', second = '', ...others] = strangers('one', 1_001)
+  for (const id of [first, second, ...others.slice(0, -1), first, ...others.slice(-1)])
+    await documents.find(id, RULES)
+  await documents.find(first, RULES)
+  assert.is(count(first), 1, 'it was asked for again in between')
+  await documents.find(second, RULES)
+  assert.is(count(second), 2)
 })
 
 test.run()

@@ -2,9 +2,8 @@
 // that TLS is spoken with the server itself.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
@@ -12,37 +11,12 @@ import { createEgress } from '../../src/upstream/egress.ts'
 import { createControlHttp, type Trust } from '../../src/upstream/http.ts'
 import { createPools } from '../../src/upstream/pools.ts'
 import type { Lookup } from '../../src/upstream/resolve.ts'
+import { startProxy } from '../support/connect-proxy.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { certificate, hasOpenssl } from './certificate.ts'
-import { startHttp } from './harness.ts'
+import { closing, startHttp, startRaw } from './harness.ts'
 
 const test = suite('upstream/egress')
-
-/** A proxy that reaches one server, whatever it is asked to connect to. */
-async function startProxy({ after }: TestContext, port: number, refuse?: number) {
-  const asked: { target: string | undefined; authorization: string | undefined }[] = []
-  const server = createServer((_request, response) => response.writeHead(500).end('not a CONNECT'))
-  server.on('connect', ({ url, headers }, client: Socket) => {
-    asked.push({ target: url, authorization: headers['proxy-authorization'] })
-    client.on('error', () => {})
-    if (refuse !== undefined) {
-      client.end(`HTTP/1.1 ${refuse} No\r\n\r\n`)
-      return
-    }
-    const server = connect(port, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      server.pipe(client).pipe(server)
-    })
-    server.on('error', () => client.destroy())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
-}
 
 function through(context: TestContext, proxy: string, direct: readonly string[] = [], lookup?: Lookup) {
   const egress = createEgress({ proxy, authorization: 'Basic c2VjcmV0', direct })
@@ -87,6 +61,27 @@ test('a proxy that refuses is an upstream that cannot be reached, and its answer
     assert.equal((error as UpstreamError).fault, 'unreachable')
     assert.is((error as UpstreamError).detail.reason, `ERR_PROXY_${status}`)
   }
+})
+
+test('the connection to a proxy that refuses and keeps it open is closed', async (context) => {
+  const closed: Promise<void>[] = []
+  const proxy = await startRaw(context, (socket) => {
+    closed.push(closing(socket))
+    socket.once('data', () => socket.write('HTTP/1.1 403 No\r\n\r\n'))
+  })
+  const { get } = through(context, proxy.url.origin)
+  const error = await get('http://as.corp.test/').catch((thrown: unknown) => thrown)
+  assert.is((error as UpstreamError).detail.reason, 'ERR_PROXY_403')
+  assert.ok(closed.length > 0)
+  await Promise.all(closed)
+})
+
+test('the proxy is told IPv6 addresses in brackets', async (context) => {
+  const { port } = await startHttp(context, (request, response) => response.end(request.headers.host))
+  const proxy = await startProxy(context, port)
+  const { get } = through(context, proxy.origin)
+  assert.is(await get('http://[2001:db8::1]:8080/'), '[2001:db8::1]:8080')
+  assert.is(proxy.asked[0]?.target, '[2001:db8::1]:8080')
 })
 
 test('sec-F3: what a stranger wrote is resolved and judged here: a private address is refused before the proxy hears of it', async (context) => {

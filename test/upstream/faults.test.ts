@@ -484,6 +484,52 @@ test('sec-P15: a reader that never reads is dropped, and the upstream freed', as
   client.socket.destroy()
 })
 
+test('sec-P15: a reader that caught up in time is not dropped later', async (context) => {
+  const stallMs = 3_000
+  const burst = Buffer.alloc(16 * 1024 * 1024, 'data: x\n')
+  const streams: ServerResponse[] = []
+  const upstream = await startHttp(context, (_, response) => {
+    streams.push(response)
+    response.writeHead(200, SSE_TYPE).write(burst)
+  })
+  const front = await startFront(context, upstream.url, {
+    timeouts: { connectMs: 1_000, responseMs: 1_000, stallMs },
+  })
+  const response = await open(front.url, { method: 'GET' })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  let received = 0
+  const caughtUp = new Promise<void>((resolve) => {
+    response.on('data', (data: Buffer) => {
+      received += data.length
+      if (received === burst.length) resolve()
+    })
+  })
+  await caughtUp
+  await new Promise((resolve) => setTimeout(resolve, 1.5 * stallMs))
+  const ended = once(response, 'end')
+  streams[0]?.end('data: end\n')
+  await ended
+  assert.is(received, burst.length + 'data: end\n'.length)
+  assert.equal(front.outcomes, [{ kind: 'relayed', status: 200 }])
+})
+
+test('nothing of an answer stays with the connection that it went over', async (context) => {
+  const upstream = await startHttp(context, (_, response) => response.writeHead(200, JSON_TYPE).end('{}'))
+  const listeners: number[] = []
+  const front = await startFront(context, upstream.url, ({ socket }) => {
+    listeners.push(socket.listenerCount('close'))
+    return {}
+  })
+  const client = await rawClient(front.port, '')
+  for (let count = 1; count <= 20; count += 1) {
+    const done = front.next()
+    client.socket.write(post(PING))
+    assert.equal(await done, { kind: 'relayed', status: 200 })
+  }
+  assert.equal([front.sockets.size, new Set(listeners).size], [1, 1])
+  client.socket.destroy()
+})
+
 test('sec-P2: two session ids are refused before the upstream hears of them', async (context) => {
   let requests = 0
   const upstream = await startHttp(context, (_, response) => {

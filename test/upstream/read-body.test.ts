@@ -67,6 +67,26 @@ test('sec-P12: chunks are counted as they come, and the endless body is cut at t
   assert.match(await client.whole(), /^HTTP\/1\.1 413 /)
 })
 
+test('sec-P12: what is left of a refused body stays unread', async (context) => {
+  let readBytes = () => 0
+  let refuse = () => {}
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve
+  })
+  const { port } = await startHttp(context, async (request) => {
+    readBytes = () => request.socket.bytesRead
+    await readBody(request, LIMIT).catch(refuse)
+  })
+  const client = await rawClient(port, chunked(['x'.repeat(LIMIT + 1)]))
+  await refused
+  const bytes = 64 * 1024 * 1024
+  client.socket.write(`${bytes.toString(16)}\r\n`)
+  client.socket.write(Buffer.alloc(bytes))
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  assert.ok(readBytes() < bytes / 8, `${readBytes()} bytes`)
+  client.socket.destroy()
+})
+
 test('a body sent byte by byte costs its size, not a buffer for each byte', async (context) => {
   const { port, next, heapAtEnd } = await reader(context, 1024 * 1024)
   const before = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers

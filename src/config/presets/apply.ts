@@ -32,6 +32,12 @@ const COMPANIONS = ['revocation_endpoint', 'account_endpoint', 'account_claim']
 /** Maps whose entries are filled in one by one. */
 const PARAMETERS = ['authorization_parameters', 'relink_parameters']
 
+/** What a person is asked for is not what the gateway may have in its own name, and the other way round. */
+const ONLY_FOR: Readonly<Record<string, string>> = {
+  scope: 'authorization_code',
+  audience: 'client_credentials',
+}
+
 export function applyPresets(tree: Tree): Applied {
   const walk: Walk = { sources: new Map(), findings: [] }
   const named = new Map<string, Chosen>()
@@ -62,10 +68,10 @@ function fillOwnServer(auth: Tree, pointer: string, named: ReadonlyMap<string, C
   const at = childPointer(pointer, 'authorization_server')
   const chosen = isTree(server) ? choose(server, at, walk) : named.get(String(server))
   if (!chosen) return auth
-  const { scope, ...habits } = chosen.preset.auth ?? {}
-  // What a person is asked for is not what the gateway may have in its own name.
-  const offered = scope === undefined || auth.type !== 'authorization_code' ? habits : { scope, ...habits }
-  const filled = fill(auth, offered, pointer, chosen, walk)
+  const offered = Object.entries(chosen.preset.auth ?? {}).filter(
+    ([name]) => !Object.hasOwn(ONLY_FOR, name) || ONLY_FOR[name] === auth.type,
+  )
+  const filled = fill(auth, Object.fromEntries(offered), pointer, chosen, walk)
   return isTree(server) ? { ...filled, authorization_server: fillServer(server, chosen, walk) } : filled
 }
 

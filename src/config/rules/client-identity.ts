@@ -1,5 +1,5 @@
 // Rules about how the gateway shows at an upstream authorization server that it is its client.
-import { createPrivateKey } from 'node:crypto'
+import { privateKeyFault } from '../../upstream/private-key.ts'
 import type { AuthorizationServerConfig } from '../types.ts'
 import { type Rule, serversOf, type Violation } from './rule.ts'
 
@@ -63,30 +63,18 @@ function keyMistake({
     : undefined
 }
 
-const KEY_TYPES: readonly (string | undefined)[] = ['ec', 'rsa', 'rsa-pss', 'ed25519']
-
 const privateKey: Rule = {
   id: 'authorization-server/private-key',
   severity: 'error',
   *check(facts) {
     for (const { pointer, server } of serversOf(facts)) {
       const at = `${pointer}/private_key`
-      if (server.private_key === undefined || !facts.known(at) || isPrivateKey(server.private_key)) continue
-      yield {
-        pointer: at,
-        message: 'is no private key as PEM text without a passphrase: EC, RSA or Ed25519',
-        hint: 'Write ${file:/path/to/it.pem}.',
-      }
+      if (server.private_key === undefined || !facts.known(at)) continue
+      const message = privateKeyFault(server.private_key)
+      if (message)
+        yield { pointer: at, message, hint: 'Write ${file:/path/to/it.pem}, with a key such as EC P-256.' }
     }
   },
-}
-
-function isPrivateKey(pem: string): boolean {
-  try {
-    return KEY_TYPES.includes(createPrivateKey(pem).asymmetricKeyType)
-  } catch {
-    return false
-  }
 }
 
 const registration: Rule = {
