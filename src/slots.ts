@@ -29,8 +29,6 @@ export interface Credentials {
 
 /** Screen 2: how a person connects an account at the upstream. Only per-user auth types have one. */
 export interface UpstreamLink {
-  /** Where this authorization server's answers come in, and no other's (sec-C10). */
-  readonly callbackPath: string
   /** What the upstream will be asked for, as the consent page shows it: `requested` by the client, and what else is due. Asks nobody: it is read before anyone signed in. */
   scopes(subject: Subject | undefined, requested: readonly string[]): Promise<readonly string[]>
   /** A sign-in begun under another fingerprint is not finished under this one. Undefined: not known yet. */
@@ -40,11 +38,7 @@ export interface UpstreamLink {
   /** The upstream account that this person connected; undefined when there is none, or none that works. */
   account?(subject: Subject): Promise<LinkedAccount | undefined>
   /** Where to send the browser, with `state`. What `finish` needs is sealed into the transaction. */
-  begin(
-    subject: Subject,
-    state: string,
-    wish: UpstreamWish,
-  ): Promise<{ readonly location: string; readonly pending: UpstreamPending }>
+  begin(subject: Subject, state: string, wish: UpstreamWish): Promise<Begun>
   /** Redeems the upstream's answer and stores the link. Throws OAuthError with public text. */
   finish(subject: Subject, pending: UpstreamPending, answer: URLSearchParams): Promise<Finished>
   /** Where `begin` leads to is a page of our own, which asks for a key. Absent: it is the upstream's. */
@@ -53,11 +47,19 @@ export interface UpstreamLink {
   forget?(subject: Subject): Promise<void>
 }
 
+export interface Begun {
+  readonly location: string
+  /** Where this authorization server's answers come in, and no other's (sec-C10). */
+  readonly callbackPath: string
+  readonly pending: UpstreamPending
+}
+
 /** `overtaken`: nothing was redeemed. Another sign-in of that person has brought scopes meanwhile that this one's page did not show, and that would be lost with its tokens. */
 export type Finished = 'connected' | 'overtaken'
 
 /** What the page says on which people paste their own key. `finish` takes the key as the answer's `key`. */
 export interface KeyForm {
+  readonly path: string
   readonly instructions: string | undefined
   readonly helpUrl: string | undefined
   /** Every origin that a key is sent to. */

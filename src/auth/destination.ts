@@ -53,6 +53,8 @@ export interface Facts {
   readonly metadata: ServerMetadata
   /** Undefined when the client is configured. */
   readonly registration: UpstreamRegistration | undefined
+  /** Where that client's answers come in; absent: at the configured one's. */
+  readonly redirectUri?: string
 }
 
 /** What was learnt for one of these is not what another would have learnt. */
@@ -92,7 +94,7 @@ export function scopesToAsk(
 
 export function destinationOf(
   input: DiscoveryInput,
-  { resource, metadata, registration }: Facts,
+  { resource, metadata, registration, redirectUri = input.redirectUri }: Facts,
 ): Destination {
   const { client } = input
   const identity = client === undefined ? registration : configuredIdentity(client, metadata)
@@ -114,7 +116,7 @@ export function destinationOf(
       authorizationParameters: input.authorizationParameters,
       tokenObject: input.tokenObject,
       revocation: revocationOf(input, metadata),
-      redirectUri: input.redirectUri,
+      redirectUri,
     },
     resource: input.resource === null ? undefined : (input.resource ?? resource.resource),
     scopes: scopesToAsk(input, resource, metadata),

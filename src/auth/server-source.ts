@@ -22,13 +22,13 @@ import {
   scopesToAsk,
 } from './destination.ts'
 import { checkEndpointHosts, noteHostsUsed } from './endpoint-hosts.ts'
+import { redirectUriAt } from './issuer-callback.ts'
 import { ownClientAt, signsIn } from './own-client.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { checkStillPublished } from './still-published.ts'
 import { NOTED_EVERY_MS } from './unused.ts'
 
 export interface ServerSource {
-  readonly callbackPath: string
   /** What is known without asking anyone; undefined before the first discovery. */
   known(): Promise<Destination | undefined>
   /** Asks the upstream. Throws UpstreamError. */
@@ -47,7 +47,6 @@ export type ClientDocumentSource = NonNullable<UpstreamAuth['clientDocuments']>[
 
 export function fixedSource(destination: Destination): ServerSource {
   return {
-    callbackPath: new URL(destination.server.redirectUri).pathname,
     known: async () => destination,
     renew: async () => destination,
     doubt: () => {},
@@ -77,7 +76,7 @@ const NEW_SERVERS = { size: 5, perSecond: 1 / 600 }
 
 export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerSource {
   const { store, sealer, now, log } = deps
-  const { upstream, redirectUri, ownClient } = input
+  const { upstream, ownClient } = input
   const key = `discovered/${hashToken(JSON.stringify(identityOf(input)))}`
   const registrations = createRegistrations(ownClient, deps)
   let cached: Opened | undefined
@@ -164,7 +163,6 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   }
 
   return {
-    callbackPath: new URL(redirectUri).pathname,
     known,
     renew,
     doubt() {
@@ -191,7 +189,8 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       async read(grantTypes) {
         const server = (await known())?.server
         if (server === undefined || server.clientId !== ownClient.documentUrl) return undefined
-        return clientMetadata({ ...ownClient, grantTypes, authMethod: server.authMethod })
+        const { authMethod, redirectUri } = server
+        return clientMetadata({ ...ownClient, grantTypes, authMethod, redirectUri })
       },
     },
   }
@@ -221,13 +220,14 @@ async function learn({ input, known, registrations, deps, checkNamed }: Lesson):
   if (input.client !== undefined) return { resource, metadata, registration: undefined }
   const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined
   const trust = derivedTrust(input, metadata.issuer)
+  const redirectUri = await redirectUriAt(metadata.issuer, input.issuer, input.ownClient, deps)
   const registration = await ownClientAt({
-    input: input.ownClient,
+    input: { ...input.ownClient, redirectUri },
     metadata,
     trust,
     scope,
     registrations,
     deps,
   })
-  return { resource, metadata, registration }
+  return { resource, metadata, registration, redirectUri }
 }

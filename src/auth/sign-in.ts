@@ -92,8 +92,6 @@ export function upstreamSignIn(
   }
 
   return {
-    callbackPath: source.callbackPath,
-
     async scopes(subject, requested) {
       const destination = await source.known()
       if (destination === undefined) return union(parseScope(entry.scope), required, requested)
@@ -132,7 +130,8 @@ export function upstreamSignIn(
         { state, codeVerifier, scopes, resource },
       )
       const fingerprint = fingerprintOf(destination)
-      return { location, pending: { fingerprint, state, codeVerifier, scopes, relink } }
+      const callbackPath = new URL(server.redirectUri).pathname
+      return { location, callbackPath, pending: { fingerprint, state, codeVerifier, scopes, relink } }
     },
 
     async finish(subject, pending, answer) {

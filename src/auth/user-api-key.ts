@@ -24,8 +24,8 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
   }
 
   const link: UpstreamLink = {
-    callbackPath,
     keyForm: {
+      path: callbackPath,
       instructions: entry.instructions,
       helpUrl: entry.help_url,
       sentTo,
@@ -44,6 +44,7 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
     },
     begin: async (_subject, state) => ({
       location: `${context.issuer}${callbackPath}?${new URLSearchParams({ state })}`,
+      callbackPath,
       pending: { fingerprint, state, codeVerifier: '', scopes: [], sentTo },
     }),
     async finish(subject, _pending, answer) {

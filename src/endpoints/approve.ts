@@ -4,7 +4,7 @@ import { includesAll } from '../oauth/scope.ts'
 import { hashToken, mintSecret, sameHash } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import { type Reply, redirectReply } from '../reply.ts'
-import type { Subject, UpstreamLink } from '../slots.ts'
+import type { Begun, Subject, UpstreamLink } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import { redirectError } from './authorize.ts'
 import { bindCookies, unbindCookie } from './browser-binding.ts'
@@ -93,15 +93,14 @@ async function toUpstream(approved: Approved, link: UpstreamLink, relink: boolea
   // Only now the upstream said what it asks for.
   if (!includesAll(consented, started.pending.scopes)) return showAgain(approved)
   deps.log.info('consent given', { subject: signedIn.subject, route: route.name })
-  return sendToUpstream(approved, link, started)
+  return sendToUpstream(approved, started)
 }
 
 // The cookie is renewed together with the redirect, after consent: one that was planted or read before is worth nothing
 // at the callback (MCP security best practices, "OAuth State Parameter Validation").
 async function sendToUpstream(
   approved: Approved,
-  { callbackPath }: UpstreamLink,
-  { location, pending }: Awaited<ReturnType<UpstreamLink['begin']>>,
+  { location, callbackPath, pending }: Begun,
 ): Promise<Reply> {
   const { request, gateway, deps, entry, signedIn, consented } = approved
   const { id } = entry.value

@@ -142,11 +142,11 @@ async function cancel({ gateway, deps, entry }: Visit, reason: string): Promise<
   return failed(denied, entry.value, gateway, deps, [unbindCookie(entry.value, gateway)])
 }
 
-function page({ gateway, route, form, link, pending, subject, csrf }: Visit, refused?: Refused): Reply {
+function page({ gateway, route, form, pending, subject, csrf }: Visit, refused?: Refused): Reply {
   const asksWho = gateway.logins.some(({ prompt }) => prompt.kind === 'password')
   const html = userKeyPage({
     brand: gateway.brand,
-    route: { title: route.title, path: link.callbackPath },
+    route: { title: route.title, path: form.path },
     hosts: form.sentTo.map((origin) => new URL(origin).host),
     instructions: form.instructions,
     helpUrl: form.helpUrl,

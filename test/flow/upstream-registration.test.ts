@@ -107,7 +107,7 @@ test('each server reads its own document at its own address, and another address
     ['demo', 'other'].map(async (name) => {
       const upstream = await discoverable(context)
       publish(upstream, DOCUMENTS)
-      return `\n  ${name}: ${upstream.mcpUrl}\n`
+      return `\n  ${name}: { upstream: ${upstream.mcpUrl}, auth: { type: authorization_code } }\n`
     }),
   )
   const gateway = await gatewayFor(context, publicly(document(...routes)))
