@@ -5,15 +5,13 @@ import { layout } from './layout.ts'
 export interface Message {
   readonly title: string
   readonly text: string
-  readonly hint?: string | undefined
 }
 
-export function messagePage(brand: string, { title, text, hint }: Message): string {
+export function messagePage(brand: string, { title, text }: Message): string {
   return layout(
     brand,
     title,
     html`<h1>${title}</h1>
-<p>${text}</p>
-${hint === undefined ? undefined : html`<p>${hint}</p>`}`,
+<p>${text}</p>`,
   )
 }

@@ -9,6 +9,7 @@ main{width:100%;max-width:29rem;background:var(--card);border:1px solid var(--li
 .brand{margin:0 0 1rem;color:var(--soft);font-size:.875rem}
 h1{margin:0 0 .75rem;font-size:1.35rem;line-height:1.3;overflow-wrap:anywhere}
 p{margin:0 0 1rem}
+a{color:var(--accent)}
 dl{margin:0 0 1rem;border-top:1px solid var(--line)}
 dl div{display:grid;grid-template-columns:8.5rem 1fr;gap:.75rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
 @media (max-width:30rem){dl div{grid-template-columns:1fr;gap:0}}

@@ -272,7 +272,14 @@ inChromium(
   async (context) => {
     const server = await startMcpServer()
     context.after(() => server.close())
-    const gateway = await startGateway({ yaml: document(openRoute('a', server), openRoute('b', server)) })
+    const keyed = `
+  keyed:
+    upstream: ${server.url}
+    auth: { type: user_api_key, in: header, name: X-Key, help_url: "https://example.com/keys", instructions: Make one there. }
+`
+    const gateway = await startGateway({
+      yaml: document(openRoute('a', server), openRoute('b', server), keyed),
+    })
     context.after(() => gateway.close())
     const client = await registerClient(gateway.url, {
       client_name: 'A-client-with-one-very-long-name-that-does-not-break-by-itself-x',
@@ -289,6 +296,11 @@ inChromium(
     await page.keyboard.press('Enter')
     await page.getByRole('alert').waitFor()
     await checkPage(page, 'refused')
+    await page.goto(client.authorizeUrl({ resource: `${gateway.url}/keyed` }))
+    await typePassword(page)
+    await page.keyboard.press('Enter')
+    await page.getByRole('link').waitFor()
+    await checkPage(page, 'key')
     assert.equal(violations, [])
   },
 )

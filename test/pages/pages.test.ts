@@ -154,7 +154,7 @@ test('sec-R6: whatever others chose is text on every page', () => {
       username: evil,
     }),
     consent({ user: { kind: 'signed_in', name: evil } }),
-    shown(messagePage(evil, { title: evil, text: evil, hint: evil })),
+    shown(messagePage(evil, { title: evil, text: evil })),
     shown(pickerPage(evil, [{ title: evil, resource: evil, href: `/authorize?${evil}` }])),
   ]
   for (const page of pages) {
