@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Who has to do something before it works again. */
-export type Actor = 'nobody' | 'person' | 'operator' | 'upstream'
+export type Actor = 'nobody' | 'client' | 'person' | 'operator' | 'upstream'
 
 export interface Outcome {
   /** The status of a tool call, and the `error` of a 401 or 403 challenge. */
@@ -19,11 +19,11 @@ export interface Row extends Outcome {
   readonly reply: (response: ServerResponse, request: IncomingMessage) => unknown
 }
 
-const json =
+export const json =
   (status: number, body: unknown, headers = {}) =>
   (response: ServerResponse) =>
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
-const text =
+export const text =
   (status: number, type: string, body: string | Buffer, headers = {}) =>
   (response: ServerResponse) =>
     response.writeHead(status, { 'content-type': type, ...headers }).end(body)
@@ -92,6 +92,7 @@ export const REFRESH_ANSWERS: readonly Row[] = [
     reply: json(429, { error: 'slow_down' }, { 'retry-after': '3' }),
     ...PASSING,
   },
+  { answer: '429 with `invalid_grant`', reply: json(429, { error: 'invalid_grant' }), ...PASSING },
   { answer: '500 HTML', reply: text(500, 'text/html', '<h1>Oops</h1>'), ...PASSING },
   {
     answer: '503',
@@ -158,13 +159,21 @@ export const CALL_ANSWERS: readonly Row[] = [
     reply: text(404, 'application/json', '{}'),
     call: 404,
     refresh: 200,
-    acts: 'upstream',
+    acts: 'client',
     kept: true,
   },
   {
     answer: '429',
     reply: json(429, {}, { 'retry-after': '3' }),
     call: 429,
+    refresh: 200,
+    acts: 'upstream',
+    kept: true,
+  },
+  {
+    answer: '500 with a JSON-RPC error',
+    reply: json(500, { jsonrpc: '2.0', id: 'hello-1', error: { code: -32603, message: 'of the upstream' } }),
+    call: 500,
     refresh: 200,
     acts: 'upstream',
     kept: true,
