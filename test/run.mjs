@@ -15,7 +15,7 @@ const { ok, summary } = await runTests({
   pattern,
   long,
   leastTests: pattern === '' ? LEAST_TESTS[long ? 'long' : 'short'] : 1,
-  ...(long ? { fileLimitMs: 10 * MINUTE_MS, runLimitMs: 40 * MINUTE_MS } : { atOnce: 3 }),
+  ...(long ? { fileLimitMs: 10 * MINUTE_MS, runLimitMs: 40 * MINUTE_MS } : { atOnce: 3, filesPerProcess: 4 }),
   write: (text) => process.stdout.write(text),
 })
 console.log(summary)

@@ -43,13 +43,21 @@ interface Question {
 export async function ownClientAt(question: Question): Promise<UpstreamRegistration> {
   const { input, metadata, deps } = question
   const introduction = introductionTo(input, metadata)
-  if (introduction === undefined)
-    throw new UpstreamError('bad_response', refusal(question), { issuer: metadata.issuer })
+  if (introduction === undefined) return registeredBefore(question)
   if (introduction.way === 'dynamic') return register(question, introduction.registrationEndpoint)
   const { clientId, authMethod } = introduction
   // The server may fetch the key set before the first assertion is signed: by then there has to be a key in it.
   if (authMethod === 'private_key_jwt') await deps.signingKeys.current()
   return { clientId, clientSecret: undefined, authMethod }
+}
+
+/** A server that takes no more registrations knows the one that it took. */
+function registeredBefore(question: Question): Promise<UpstreamRegistration> {
+  const { input, metadata, registrations } = question
+  const refused = new UpstreamError('bad_response', refusal(question), { issuer: metadata.issuer })
+  return input.ways.includes('dynamic')
+    ? registrations.at(metadata.issuer, () => Promise.reject(refused))
+    : Promise.reject(refused)
 }
 
 /** As whom the gateway can appear at a server. */

@@ -103,6 +103,7 @@ async function request(
     if (wanted !== undefined) checkIssuedType(answer, wanted)
     return tokensOf(answer, nowMs)
   } catch (error) {
+    if (error instanceof UpstreamError && error.detail.unexpected !== undefined) throw error
     const declined = declinedIn(error, server)
     if (declined !== undefined) return { declined }
     throw tokenFailure(error, nowMs)
@@ -119,7 +120,7 @@ function checkIssuedType(
   if (wanted === 'access_token' && issued === `${TOKEN_TYPE}jwt`) return
   throw new UpstreamError(
     'bad_response',
-    'the authorization server issued another kind of token than was asked for',
+    'the authorization server issued another kind of token than was asked for: its operator has to act',
     { unexpected: 'issued_token_type' },
   )
 }

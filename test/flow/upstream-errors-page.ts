@@ -83,7 +83,7 @@ Three rules stand behind the tables:
 - Nobody is sent to sign in where signing in would not help: there is no 401 for what only the operator or the upstream can mend.
 - An upstream's mistake is never a 500 of the gateway itself. What goes wrong between the two is 502, 503 or 504 with a JSON-RPC error that carries the id of the request. Where the upstream itself answers a call with 500, or with any other status from 400 up, that status is passed on: with its body as it came where that is JSON or an event stream, else with a JSON-RPC error in its place. The exceptions are 401, and 403 with \`insufficient_scope\`, which are about the gateway's credentials.
 
-Who acts can be seen from outside. The person: 401 \`invalid_token\` with a challenge that leads to this gateway, or at a sign-in an error that a second try does not meet. The operator: a line in the log that names the route and says why. The upstream: Retry-After, \`temporarily_unavailable\`, or a 5xx that is no word about this gateway. The client: the status is passed on, and MCP says what it means; a 404 ends its session.
+Who acts can be seen from outside. The person: 401 \`invalid_token\` with a challenge that leads to this gateway, or at a sign-in \`access_denied\`, or an error that a second try does not meet. The operator: a line in the log that names the route and says why. The upstream: Retry-After, \`temporarily_unavailable\`, or a 5xx that is no word about this gateway. The client: the status is passed on, and MCP says what it means; a 404 ends its session.
 
 ## An expired link is refreshed
 

@@ -1,13 +1,8 @@
-// Runs every test file in a uvu process of its own, several at a time, and believes a file only if uvu's summary,
-// the exit code and the file's text agree. It knows nothing about what the tests test.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+// Runs the test files in uvu processes, several at a time, and believes a file only if uvu's summary, the exit code and
+// the file's text agree. It knows nothing about what the tests test.
 import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-
-const uvuBin = fileURLToPath(new URL('../../node_modules/uvu/bin.js', import.meta.url)) // not among its exports
+import { type Ended, type Limits, runProcess } from './test-process.ts'
 
 export interface RunInput {
   folder: string
@@ -19,6 +14,8 @@ export interface RunInput {
   write: (text: string) => void
   /** Many tests wait most of their time. */
   atOnce?: number
+  /** A process that starts for one file costs as much as many a file. */
+  filesPerProcess?: number
   fileLimitMs?: number
   runLimitMs?: number
   /** How long a process may live on after its summary: longer means a test left something open. */
@@ -38,12 +35,6 @@ interface FileResult {
   faults: string[]
   output: string
 }
-interface Limits {
-  fileMs: number
-  exitMs: number
-  stop: AbortSignal
-}
-
 export async function runTests(input: RunInput): Promise<RunResult> {
   const { folder, pattern, leastTests, write } = input
   const files = (await readdir(folder, { recursive: true }))
@@ -62,12 +53,13 @@ export async function runTests(input: RunInput): Promise<RunResult> {
   const queue = [...files]
   const worker = async () => {
     while (!stop.signal.aborted) {
-      const name = queue.shift()
-      if (name === undefined) return
+      const names = queue.splice(0, input.filesPerProcess ?? 1)
+      if (names.length === 0) return
       const started = performance.now()
-      const result = await runFile(folder, name, limits)
-      for (const key of ['passed', 'failed', 'skipped'] as const) sum[key] += result[key]
-      write(report(name, result, performance.now() - started))
+      for (const [name, result] of await runBatch(folder, names, limits)) {
+        for (const key of ['passed', 'failed', 'skipped'] as const) sum[key] += result[key]
+        write(report(name, result, (performance.now() - started) / names.length))
+      }
     }
   }
   await Promise.all(Array.from({ length: input.atOnce ?? 2 }, worker))
@@ -91,28 +83,76 @@ function report(name: string, result: FileResult, tookMs: number): string {
   return `${head}${faults}\n${result.output.trimEnd()}\n\n`
 }
 
+/**
+ * Files that share a process share its start-up. Only a spotless run counts for all of them; otherwise each is run
+ * alone, where every fault shows as whose it is.
+ */
+async function runBatch(folder: string, names: string[], limits: Limits): Promise<[string, FileResult][]> {
+  const together = names.length > 1 ? await runProcess(folder, names, limits) : undefined
+  const spotless = together && (await spotlessResults(folder, names, together))
+  if (spotless || limits.stop.aborted) return spotless ?? []
+  const alone: [string, FileResult][] = []
+  for (const name of names) alone.push([name, await runFile(folder, name, limits)])
+  const [first] = alone
+  if (together && first && !together.summary?.skipped && alone.every(([, { failed }]) => failed === 0)) {
+    first[1].faults.push(`failed in one process with ${names.join(', ')}, and not alone`)
+    first[1].output = together.output
+    first[1].failed = 1
+  }
+  return alone
+}
+
+async function spotlessResults(
+  folder: string,
+  names: string[],
+  { output, summary, killed, exit }: Ended,
+): Promise<[string, FileResult][] | undefined> {
+  if (
+    !summary ||
+    killed !== undefined ||
+    exit !== 0 ||
+    summary.passed !== summary.total ||
+    summary.skipped > 0
+  )
+    return undefined
+  const counts = passedByFile(output, names)
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+  const isWhole =
+    names.every((name) => counts.get(name)) && texts.every((text) => faultsOfText(text).length === 0)
+  const sum = [...counts.values()].reduce((one, other) => one + other, 0)
+  if (!isWhole || sum !== summary.passed) return undefined
+  return names.map((name) => [
+    name,
+    { passed: counts.get(name) ?? 0, failed: 0, skipped: 0, faults: [], output: '' },
+  ])
+}
+
+/** uvu writes each file's name above the lines of its suites, which end in `(passed / total)`. */
+function passedByFile(output: string, names: string[]): Map<string, number> {
+  const starts = names
+    .map((name) => ({ name, at: output.indexOf(`${name}\n `) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at)
+  return new Map(
+    starts.map(({ name, at }, index) => {
+      const suites = output.slice(at, starts[index + 1]?.at).matchAll(/ {2}\((\d+) \/ \d+\)\n/g)
+      return [name, Array.from(suites, ([, passed]) => Number(passed)).reduce((one, other) => one + other, 0)]
+    }),
+  )
+}
+
 async function runFile(folder: string, name: string, limits: Limits): Promise<FileResult> {
   const faults = faultsOfText(await readFile(join(folder, name), 'utf8'))
-  const exact = `^${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`
-  const child = spawn(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), uvuBin, folder, exact, '--no-color'],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true, // its own process group, so that whatever it leaves behind can be ended with it
-    },
-  )
-  const { output, killed } = await attend(child, limits)
+  const { output, summary, killed, exit } = await runProcess(folder, [name], limits)
   if (killed) faults.push(killed)
-  const counts = parseSummary(output)
-  if (!counts) faults.push('printed no summary: it ended early or never reached .run()')
-  else if (counts.total === 0 && counts.skipped === 0) faults.push('ran no test')
-  else if (child.exitCode !== 0 && counts.passed === counts.total && !killed) {
-    faults.push(`all its tests passed, but it exited with ${child.exitCode ?? child.signalCode}`)
+  if (!summary) faults.push('printed no summary: it ended early or never reached .run()')
+  else if (summary.total === 0 && summary.skipped === 0) faults.push('ran no test')
+  else if (exit !== 0 && summary.passed === summary.total && !killed) {
+    faults.push(`all its tests passed, but it exited with ${exit}`)
   }
-  const passed = counts?.passed ?? 0
-  const failed = Math.max((counts?.total ?? 0) - passed, faults.length > 0 ? 1 : 0)
-  return { passed, failed, skipped: counts?.skipped ?? 0, faults, output }
+  const passed = summary?.passed ?? 0
+  const failed = Math.max((summary?.total ?? 0) - passed, faults.length > 0 ? 1 : 0)
+  return { passed, failed, skipped: summary?.skipped ?? 0, faults, output }
 }
 
 function faultsOfText(text: string): string[] {
@@ -120,58 +160,6 @@ function faultsOfText(text: string): string[] {
   if (!text.includes('.run()')) faults.push('never calls .run(), so none of its tests run')
   if (/\.only\(/.test(text)) faults.push('contains .only(, so its other tests do not run')
   return faults
-}
-
-export function parseSummary(output: string): { total: number; passed: number; skipped: number } | undefined {
-  const found = /\n {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)\n {2}Duration:/.exec(output)
-  if (!found) return undefined
-  const [total = 0, passed = 0, skipped = 0] = found.slice(1).map(Number)
-  return { total, passed, skipped } // uvu does not count a skipped test in its total
-}
-
-async function attend(child: ChildProcess, limits: Limits): Promise<{ output: string; killed?: string }> {
-  let output = ''
-  let killed: string | undefined
-  const done = new AbortController()
-  const kill = (reason: string) => {
-    killed ??= reason
-    endGroup(child)
-  }
-  const killAfter = (ms: number, reason: string) =>
-    delay(ms, undefined, { signal: done.signal }).then(
-      () => kill(reason),
-      () => undefined,
-    )
-  const listen = (chunk: Buffer) => {
-    const before = parseSummary(output)
-    output += chunk
-    if (!before && parseSummary(output)) {
-      killAfter(
-        limits.exitMs,
-        `did not exit within ${limits.exitMs} ms of its summary: something was left open`,
-      )
-    }
-  }
-  child.stdout?.on('data', listen)
-  child.stderr?.on('data', listen)
-  killAfter(limits.fileMs, `killed after ${limits.fileMs} ms`)
-  const stopped = () => kill('killed: the run was stopped or reached its time limit')
-  if (limits.stop.aborted) stopped()
-  limits.stop.addEventListener('abort', stopped)
-  child.on('exit', () => endGroup(child)) // a grandchild may hold the pipes open
-  await once(child, 'close')
-  done.abort()
-  limits.stop.removeEventListener('abort', stopped)
-  return killed === undefined ? { output } : { output, killed }
-}
-
-function endGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // ESRCH: the whole group has ended already
-  }
 }
 
 // The children are in groups of their own, so Ctrl-C reaches only us: it is passed on.

@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { parseSummary, type RunInput, runTests } from '../../support/runner.ts'
+import { type RunInput, runTests } from '../../support/runner.ts'
 import { suite } from '../../support/suite.ts'
+import { parseSummary } from '../../support/test-process.ts'
 
 const ours = `import { suite } from ${JSON.stringify(new URL('../../support/suite.ts', import.meta.url).href)}\n`
 const uvu = `import { suite } from ${JSON.stringify(import.meta.resolve('uvu'))}\n`
@@ -186,6 +187,57 @@ test.skipUnless(false, '')('c', () => {})`
   assert.is(summary, '0 passed, 2 failed, 1 skipped')
   assert.match(output, /skipped: fixture: a \(no redis: start one\)/)
   assert.match(output, /skipping is forbidden: no chromium/)
+})
+
+const one = (name: string, text = '') =>
+  `${ours}const test = suite('${name}')\n${text || "test('a', () => {})"}\ntest.run()\n`
+
+test('files that share a process are counted one by one', async () => {
+  const twice = one('b', "test('a', () => {})\ntest('b', () => {})")
+  const { ok, output, summary } = await run({ a: one('a'), b: twice, c: one('c') }, { filesPerProcess: 3 })
+  assert.equal([ok, summary], [true, '4 passed, 0 failed'])
+  assert.equal(output.match(/^. \w {2}\d passed/gm), ['• a  1 passed', '• b  2 passed', '• c  1 passed'])
+})
+
+for (const name of [
+  'a failing test',
+  'an early exit with code 0',
+  'an exit code set aside',
+  'a forgotten .run()',
+  'one of two suites that is not run',
+  'a test marked as the only one',
+  'a file that does not load',
+]) {
+  test(`${name} fails the run in a shared process too, and the file is named`, async () => {
+    const [text, failed, says] = broken[name] ?? ['', Number.NaN, /^$/]
+    const files = { a: one('a'), b: text.endsWith('\n') ? text : `${text}\ntest.run()\n`, c: one('c') }
+    const { ok, output } = await run(files, { filesPerProcess: 3 })
+    assert.is(ok, false)
+    assert.match(output, says)
+    const heads = output.match(/^[•✘] \w {2}.*(passed|failed)/gm) ?? []
+    assert.ok(heads[1]?.includes(`, ${failed} failed`), output)
+    assert.equal([heads[0], heads[2]], ['• a  1 passed', '• c  1 passed'])
+  })
+}
+
+test('what fails only beside other files fails the run, and says so', async () => {
+  const files = {
+    a: `globalThis.left = true\n${one('a')}`,
+    b: one('b', "test('a', () => { if (globalThis.left) throw new Error('left behind') })"),
+  }
+  const { ok, output, summary } = await run(files, { filesPerProcess: 2 })
+  assert.equal([ok, summary], [false, '2 passed, 1 failed'])
+  assert.match(output, /failed in one process with a\.test\.ts, b\.test\.ts, and not alone/)
+  assert.match(output, /left behind/)
+  assert.is((await run(files)).ok, true)
+})
+
+test('a skip in a shared process is counted and explained', async () => {
+  const skips = one('b', "test('a', () => {})\ntest.skipUnless(false, 'no redis')('b', () => {})")
+  const files = { a: one('a'), b: `delete process.env.FORBID_SKIPS\n${skips}` }
+  const { ok, output, summary } = await run(files, { filesPerProcess: 2 })
+  assert.equal([ok, summary], [true, '2 passed, 0 failed, 1 skipped'])
+  assert.match(output, /skipped: b: b \(no redis\)/)
 })
 
 test('a summary is read only when it is whole', () => {
