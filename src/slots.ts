@@ -111,11 +111,12 @@ export interface UpstreamAuth {
 
 /** A client ID metadata document of the gateway. Routes with the same authorization server have the same path. */
 export interface OwnDocument {
+  /** A server that an upstream names later has `~` and more behind it. */
   readonly path: string
   /** What this route needs there. */
   readonly grantTypes: readonly string[]
-  /** `grantTypes`: of all who share it. Undefined while nobody has to read it. */
-  read(grantTypes: readonly string[]): Promise<Readonly<Record<string, unknown>> | undefined>
+  /** The one at `path`. `grantTypes`: of all who share it. Undefined while nobody has to read it. */
+  read(path: string, grantTypes: readonly string[]): Promise<Readonly<Record<string, unknown>> | undefined>
 }
 
 /** What the upstream is told about the caller, besides its credentials. Absent on most routes. */

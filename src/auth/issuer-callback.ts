@@ -1,6 +1,7 @@
-// Where an authorization server that the upstream names may send its answers. The first one has the route's own callback;
-// each that the upstream names later has one for itself, or an answer of one could be passed off as another's
-// (mix-up, RFC 9700 §4.4.2; sec-C10): with the gateway's code and verifier, and a `resource` of its own choice.
+// As whom the gateway appears at an authorization server that an upstream names. The first one knows it by the route's own
+// callback and document; each that the upstream names later has one of each for itself. With the same for all, an upstream
+// could pass an answer of one server off as another's (mix-up, RFC 9700 §4.4.2; sec-C10), and use the consent that
+// people once gave there.
 import { hashToken } from '../oauth/tokens.ts'
 import { FORMAT } from '../store/records.ts'
 import { update } from '../store/update.ts'
@@ -12,23 +13,35 @@ interface FirstIssuer {
   readonly issuer: string
 }
 
+export interface NamedServer {
+  readonly issuer: string
+  /** The operator said so: then it is no upstream's choice. */
+  readonly isConfigured: boolean
+  /** What the upstream named before, if that is known. */
+  readonly before: string | undefined
+}
+
 /** Out of anybody's reach to find two issuers with the same. */
 const TAG_CHARACTERS = 22
 
-/** `redirectUri`: the route's own. Where the operator said who the server is or what it knows, that is the one. */
-export async function redirectUriAt(
-  issuer: string,
-  configuredIssuer: string | undefined,
+export async function ownClientFor(
+  { issuer, isConfigured, before = issuer }: NamedServer,
   ownClient: OwnClientInput,
   { store }: Pick<AuthDeps, 'store'>,
-): Promise<string> {
-  const { redirectUri, hostedDocumentUrl } = ownClient
-  if (configuredIssuer !== undefined || hostedDocumentUrl !== undefined || !signsIn(ownClient))
-    return redirectUri
+): Promise<OwnClientInput> {
+  const { redirectUri, documentUrl, hostedDocumentUrl } = ownClient
+  if (isConfigured || hostedDocumentUrl !== undefined || !signsIn(ownClient)) return ownClient
   const first = await update<FirstIssuer>(store, `first-issuer/${hashToken(redirectUri)}`, (current) =>
-    current === undefined ? { value: { v: FORMAT, issuer } } : undefined,
+    current === undefined ? { value: { v: FORMAT, issuer: before } } : undefined,
   )
-  return first?.issuer === issuer
-    ? redirectUri
-    : `${redirectUri}~${hashToken(issuer).slice(0, TAG_CHARACTERS)}`
+  if (first?.issuer === issuer) return ownClient
+  const tag = `~${hashToken(issuer).slice(0, TAG_CHARACTERS)}`
+  // What follows /upstream/callback itself has to be a name.
+  const callback = redirectUri.endsWith('/upstream/callback') ? `${redirectUri}/` : redirectUri
+  return { ...ownClient, redirectUri: callback + tag, documentUrl: documentUrl + tag }
+}
+
+/** Whether that is an address of the gateway's own document, for the first server or a later one. */
+export function isOwnDocument(clientId: string, { documentUrl }: OwnClientInput): boolean {
+  return clientId === documentUrl || clientId.startsWith(`${documentUrl}~`)
 }

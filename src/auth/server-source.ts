@@ -22,7 +22,7 @@ import {
   scopesToAsk,
 } from './destination.ts'
 import { checkEndpointHosts, noteHostsUsed } from './endpoint-hosts.ts'
-import { redirectUriAt } from './issuer-callback.ts'
+import { isOwnDocument, ownClientFor } from './issuer-callback.ts'
 import { ownClientAt, signsIn } from './own-client.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { checkStillPublished } from './still-published.ts'
@@ -78,7 +78,13 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   const { store, sealer, now, log } = deps
   const { upstream, ownClient } = input
   const key = `discovered/${hashToken(JSON.stringify(identityOf(input)))}`
-  const registrations = createRegistrations(ownClient, deps)
+  const created = new Map<string, Registrations>()
+  /** Where its answers come in is part of what the gateway is registered as. */
+  const registrationsAt: RegistrationsAt = (redirectUri) => {
+    const known = created.get(redirectUri) ?? createRegistrations({ ...ownClient, redirectUri }, deps)
+    created.set(redirectUri, known)
+    return known
+  }
   let cached: Opened | undefined
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
@@ -90,10 +96,10 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
 
   async function known(): Promise<Destination | undefined> {
     const destination = (await remembered())?.destination
-    const issuer = destination?.server.issuer
+    const { issuer, redirectUri = '' } = destination?.server ?? {}
     if (issuer === undefined || isResting(notedAtMs, NOTED_EVERY_MS, now())) return destination
     notedAtMs = now()
-    await Promise.all([noteHostsUsed(issuer, deps), registrations.noteUsed(issuer)])
+    await Promise.all([noteHostsUsed(issuer, deps), registrationsAt(redirectUri).noteUsed(issuer)])
     return destination
   }
 
@@ -132,7 +138,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   }
 
   const learnt = async () =>
-    learn({ input, known: (await remembered())?.facts, registrations, deps, checkNamed })
+    learn({ input, known: (await remembered())?.facts, registrationsAt, deps, checkNamed })
 
   async function recognisedFacts(facts: Facts): Promise<Facts> {
     const { server } = destinationOf(input, facts)
@@ -140,7 +146,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       recognised?.clientId !== server.clientId || !isResting(recognised.atMs, RECOGNITION_MS, now())
     // Without browsers nobody can be lost there: the token endpoint will say it.
     if (!signsIn(ownClient) || !isRegistered(server) || !isDue) return facts
-    const isDropped = await registrations.dropIfForgotten(server)
+    const isDropped = await registrationsAt(server.redirectUri).dropIfForgotten(server)
     const settled = isDropped ? await learnt() : facts
     recognised = { clientId: destinationOf(input, settled).server.clientId, atMs: now() }
     return settled
@@ -150,7 +156,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   function isRegistered({ clientId }: UpstreamServer): boolean {
     return (
       input.client === undefined &&
-      clientId !== ownClient.documentUrl &&
+      !isOwnDocument(clientId, ownClient) &&
       clientId !== ownClient.hostedDocumentUrl
     )
   }
@@ -174,39 +180,45 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       )
     },
     async proved({ server }) {
-      if (isRegistered(server)) await registrations.prove(server)
+      if (isRegistered(server)) await registrationsAt(server.redirectUri).prove(server)
     },
     async disowned({ server }) {
       if (!isRegistered(server)) return false
-      const drop = signsIn(ownClient) ? registrations.dropIfForgotten : registrations.drop
+      const { dropIfForgotten, drop: dropNow } = registrationsAt(server.redirectUri)
+      const drop = signsIn(ownClient) ? dropIfForgotten : dropNow
       if (!(await drop(server))) return false
+      // One that began before may have read what was dropped.
+      await underway?.catch(() => {})
       await renew()
       return true
     },
     clientDocument: {
       path: new URL(ownClient.documentUrl).pathname,
       grantTypes: ownClient.grantTypes,
-      async read(grantTypes) {
+      async read(path, grantTypes) {
         const server = (await known())?.server
-        if (server === undefined || server.clientId !== ownClient.documentUrl) return undefined
-        const { authMethod, redirectUri } = server
-        return clientMetadata({ ...ownClient, grantTypes, authMethod, redirectUri })
+        if (server === undefined || !isOwnDocument(server.clientId, ownClient)) return undefined
+        const { authMethod, redirectUri, clientId: documentUrl } = server
+        if (new URL(documentUrl).pathname !== path) return undefined
+        return clientMetadata({ ...ownClient, documentUrl, grantTypes, authMethod, redirectUri })
       },
     },
   }
 }
 
+type RegistrationsAt = (redirectUri: string) => Registrations
+
 interface Lesson {
   readonly input: DiscoveryInput
   /** What is remembered, if anything is. */
   readonly known: Facts | undefined
-  readonly registrations: Registrations
+  readonly registrationsAt: RegistrationsAt
   readonly deps: AuthDeps
   /** Before anything is written down about it. Throws UpstreamError. */
   readonly checkNamed: (issuer: string) => void
 }
 
-async function learn({ input, known, registrations, deps, checkNamed }: Lesson): Promise<Facts> {
+async function learn({ input, known, registrationsAt, deps, checkNamed }: Lesson): Promise<Facts> {
   const { http } = deps
   const use = signsIn(input.ownClient) ? 'sign_in' : 'service'
   const resource = await discoverResource(http, input.upstream)
@@ -220,13 +232,19 @@ async function learn({ input, known, registrations, deps, checkNamed }: Lesson):
   if (input.client !== undefined) return { resource, metadata, registration: undefined }
   const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined
   const trust = derivedTrust(input, metadata.issuer)
-  const redirectUri = await redirectUriAt(metadata.issuer, input.issuer, input.ownClient, deps)
+  const named = {
+    issuer: metadata.issuer,
+    isConfigured: input.issuer !== undefined,
+    before: known?.metadata.issuer,
+  }
+  const ownClient = await ownClientFor(named, input.ownClient, deps)
+  const { redirectUri } = ownClient
   const registration = await ownClientAt({
-    input: { ...input.ownClient, redirectUri },
+    input: ownClient,
     metadata,
     trust,
     scope,
-    registrations,
+    registrations: registrationsAt(redirectUri),
     deps,
   })
   return { resource, metadata, registration, redirectUri }

@@ -1,6 +1,6 @@
 // Screen 2 of `authorization_code`: from consent to the upstream's own sign-in, and back with a link.
 import type { AuthorizationCodeAuth } from '../config/types.ts'
-import { OAuthError, UpstreamError } from '../errors.ts'
+import { errorFields, OAuthError, UpstreamError } from '../errors.ts'
 import { includesAll, parseScope, union } from '../oauth/scope.ts'
 import type { Finished, Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
@@ -76,7 +76,7 @@ export function upstreamSignIn(
       }
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
-      log.info('the upstream did not say whose account it is', { reason: error.message, ...error.detail })
+      log.info('the upstream did not say whose account it is', errorFields(error))
       return tokens
     }
   }

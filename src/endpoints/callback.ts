@@ -1,6 +1,6 @@
 // GET /upstream/callback[/<id>]: the browser comes back from screen 2. Everything is checked and the transaction is
 // consumed before the upstream's code is touched.
-import { OAuthError, PageError } from '../errors.ts'
+import { errorFields, OAuthError, PageError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
 import { parseParameters } from '../oauth/parameters.ts'
 import { sameHash } from '../oauth/tokens.ts'
@@ -142,6 +142,8 @@ export function failed(
   cookies: readonly string[],
 ): Reply {
   if (!(error instanceof OAuthError)) throw error
-  log.warn('upstream sign-in failed', { route: transaction.route, error: error.code, ...error.detail })
+  // The person's own Cancel is nobody's fault.
+  const level = error.code === 'access_denied' ? 'info' : 'warn'
+  log[level]('upstream sign-in failed', { route: transaction.route, ...errorFields(error) })
   return redirectError(transaction.redirectUri, transaction.state, gateway.issuer, error, cookies)
 }

@@ -115,7 +115,7 @@ async function send(
       timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
       isStream: isStreamRequest(method, rawHeaders),
       onResponseHead: (head) =>
-        head.status < 300 ? noteSession(exchange, caller, head) : stopAtRefusal(head),
+        head.status < 300 ? noteSession(exchange, caller, head) : stopAtRefusal(request, head),
     },
     request,
     response,
@@ -158,9 +158,12 @@ function sessionOf({ 'mcp-session-id': id }: IncomingHttpHeaders): string | unde
 }
 
 // The upstream's own challenge would send the client to sign in at the upstream (sec-T14).
-function stopAtRefusal(head: ResponseHead): Verdict {
+function stopAtRefusal({ headers }: IncomingMessage, head: ResponseHead): Verdict {
   const demandsScopes = head.status === 403 && /\binsufficient_scope\b/.test(challengeOf(head) ?? '')
-  return head.status === 401 || demandsScopes ? 'stop' : 'pass'
+  if (head.status === 401 || demandsScopes) return 'stop'
+  // No session begins with a failure, and nobody may learn an id that nobody guards.
+  const named = sessionOf(head.headers)
+  return named === undefined || named === sessionOf(headers) ? 'pass' : 'pass_without_session'
 }
 
 function challengeOf({ headers }: ResponseHead): string | undefined {

@@ -115,7 +115,8 @@ export function createClientDocuments({ http, isInUse, now }: ClientDocumentsOpt
     } catch (error) {
       if (!isUnreachable(error) || cached === undefined || cached.usableUntilMs <= now())
         return asPublicError(error)
-      return { text: touch(uri, cached), ttlMs: undefined }
+      // Another request may have brought a newer one meanwhile.
+      return { text: lookUp(uri) === cached ? touch(uri, cached) : cached.text, ttlMs: undefined }
     }
   }
 

@@ -209,4 +209,17 @@ test('an id from before the gateway kept them does not become the property of wh
   assert.is((await scene.list(scene.victim, 'old')).status, 200)
 })
 
+test('an id that comes with a failure is not passed on; one that the client named is', async (context) => {
+  const listening = await listen((request, response) => {
+    const id = request.headers['mcp-session-id'] ?? 'named with a failure'
+    response.writeHead(400, { 'content-type': 'application/json', 'mcp-session-id': id }).end('{}')
+  })
+  const recorder = record(listening.server)
+  const scene = await startScene(context, { ...listening, url: `${listening.origin}/mcp`, recorder })
+  const failed = await callMcp(`${scene.gateway.url}/one`, scene.victim)
+  assert.equal([failed.status, failed.headers.get('mcp-session-id')], [400, null])
+  const named = await scene.list(scene.victim, 'of its own')
+  assert.equal([named.status, named.headers.get('mcp-session-id')], [400, 'of its own'])
+})
+
 test.run()

@@ -6,7 +6,7 @@ import { parseClientDocument } from '../../src/oauth/client-document.ts'
 import type { Subject } from '../../src/slots.ts'
 import { Client, callTool } from '../security/client.ts'
 import { newBrowser } from '../security/world.ts'
-import type { DiscoveryUpstream } from '../support/discovery-upstream.ts'
+import { type DiscoveryUpstream, RESOURCE } from '../support/discovery-upstream.ts'
 import { USER } from '../support/gateway.ts'
 import { signIn } from '../support/person.ts'
 import { suite } from '../support/suite.ts'
@@ -120,6 +120,38 @@ test('each server reads its own document at its own address, and another address
     const { client_id: clientId } = JSON.parse(body) as { client_id: string }
     assert.equal([status, clientId], [200, `https://gw.test/.well-known/oauth-client/${id}`])
   }
+})
+
+test('sec-C10: a server that the upstream names later is told another document, with a callback of its own', async (context) => {
+  const [upstream, other] = [await discoverable(context), await discoverable(context)]
+  for (const one of [upstream, other]) publish(one, DOCUMENTS)
+  const gateway = await gatewayFor(context, publicly(route(upstream)))
+  const signInAt = async () => {
+    const { link } = gateway.app.current().routes.get('demo')?.auth ?? {}
+    const subject = 'users/gateway_user' as Subject
+    const begun = await link?.begin(subject, 'a-state', { requested: [], relink: true })
+    const asked = new URL(begun?.location ?? '').searchParams
+    return { client: new URL(asked.get('client_id') ?? ''), redirectUri: asked.get('redirect_uri') ?? '' }
+  }
+  const first = await signInAt()
+  assert.equal(
+    [first.client.href, first.redirectUri],
+    [OWN_DOCUMENT, 'https://gw.test/upstream/callback/demo'],
+  )
+
+  upstream.knobs.documents[`${RESOURCE}/mcp`] = upstream.resourceDocument({
+    authorization_servers: [other.origin],
+  })
+  const second = await signInAt()
+  assert.match(second.client.href, /^https:\/\/gw\.test\/\.well-known\/oauth-client\/demo~[\w-]{22}$/)
+  assert.match(second.redirectUri, /^https:\/\/gw\.test\/upstream\/callback\/demo~[\w-]{22}$/)
+  const { status, body } = await published(gateway, second.client.pathname)
+  const described = JSON.parse(body) as { client_id: string; redirect_uris: string[] }
+  assert.is(status, 200)
+  assert.equal([described.client_id, described.redirect_uris], [second.client.href, [second.redirectUri]])
+  for (const path of [first.client.pathname, `${second.client.pathname}x`, `${first.client.pathname}~`])
+    assert.is((await published(gateway, path)).status, 404, path)
+  assert.is(gateway.log.filter(({ event }) => event === 'registered at the upstream').length, 0)
 })
 
 interface Way {

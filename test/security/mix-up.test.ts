@@ -25,7 +25,7 @@ interface Scene {
   readonly honest: DiscoveryUpstream
 }
 
-async function start({ after }: TestContext): Promise<Scene> {
+async function start({ after }: TestContext, auth = '{ type: authorization_code }'): Promise<Scene> {
   const [evil, honest] = [await startDiscoveryUpstream(), await startDiscoveryUpstream()]
   after(() => evil.close())
   after(() => honest.close())
@@ -35,7 +35,7 @@ async function start({ after }: TestContext): Promise<Scene> {
   })
   const gateway = await startGateway({
     // So everybody who comes is new, and has to sign in at the upstream.
-    yaml: document(`\n  evil: { upstream: ${evil.mcpUrl}, auth: { type: authorization_code } }\n`) + NO_LOGIN,
+    yaml: document(`\n  evil: { upstream: ${evil.mcpUrl}, auth: ${auth} }\n`) + NO_LOGIN,
   })
   after(() => gateway.close())
   return { gateway, evil, honest }
@@ -108,5 +108,37 @@ for (const order of ['honest first', 'evil first'] as const)
     assert.match(await attempt(scene), /[?&]code=/)
     assert.equal(atHonest(scene), known, 'the honest server knows the gateway as before')
   })
+
+test('sec-C10: the operator who then names the second server has the gateway registered there with the usual callback', async (context) => {
+  const scene = await start(context)
+  const { gateway, evil, honest } = scene
+  name(scene, evil)
+  await attempt(scene)
+  name(scene, honest)
+  assert.match(await attempt(scene), /[?&]code=/)
+  const usual = `${gateway.url}/upstream/callback/evil`
+  assert.match(atHonest(scene).redirectUri, /\/upstream\/callback\/evil~[\w-]{22}$/)
+  const { text } = gateway.app.running()
+  const server = `{ type: authorization_code, authorization_server: { issuer: "${honest.origin}" } }`
+  await gateway.app.reload(text.replace('{ type: authorization_code }', server))
+  assert.match(await attempt(scene), /[?&]code=/)
+  assert.is(atHonest(scene).redirectUri, usual)
+  assert.equal(
+    honest.recorder.to('POST /register').map(({ body }) => JSON.parse(body).redirect_uris.length),
+    [1, 1],
+  )
+})
+
+test('sec-C10: also where the first server has the bare callback, the second one has one that is served', async (context) => {
+  const scene = await start(
+    context,
+    '{ type: authorization_code, authorization_server: { callback: /upstream/callback } }',
+  )
+  name(scene, scene.evil)
+  assert.match(await attempt(scene), /[?&]code=/)
+  name(scene, scene.honest)
+  assert.match(await attempt(scene), /[?&]code=/)
+  assert.match(atHonest(scene).redirectUri, /\/upstream\/callback\/~[\w-]{22}$/)
+})
 
 test.run()

@@ -208,12 +208,12 @@ async function attempt(scene: Scene, route: string): Promise<Attempt> {
   assert.is(searchParams.has('code'), error === undefined)
   assert.not.match(callback.href, /elsewhere|account_locked|urn(:|%3A)/, 'nothing that the upstream wrote')
   if (error === undefined) return { error, acts: 'nobody' }
+  if (error === 'access_denied') return { error, acts: 'person' }
   const told = gateway.log
     .slice(seen)
     .filter(({ level, fields }) => ['warn', 'error'].includes(level) && fields.route === route)
   assert.ok(told.length > 0, `the log says what was wrong with ${route}`)
   if (error === 'temporarily_unavailable') return { error, acts: 'upstream' }
-  if (error === 'access_denied') return { error, acts: 'person' }
   const isMended = !(await comeBack(scene, route)).searchParams.has('error')
   const hasCause = told.some(
     ({ fields: { reason, upstreamError } }) => (reason ?? upstreamError) !== undefined,
