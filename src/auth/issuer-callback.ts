@@ -5,6 +5,7 @@
 import { hashToken } from '../oauth/tokens.ts'
 import { FORMAT } from '../store/records.ts'
 import { update } from '../store/update.ts'
+import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
 import { type OwnClientInput, signsIn } from './own-client.ts'
 
@@ -41,7 +42,14 @@ export async function ownClientFor(
   return { ...ownClient, redirectUri: callback + tag, documentUrl: documentUrl + tag }
 }
 
-/** Whether that is an address of the gateway's own document, for the first server or a later one. */
-export function isOwnDocument(clientId: string, { documentUrl }: OwnClientInput): boolean {
-  return clientId === documentUrl || clientId.startsWith(`${documentUrl}~`)
+/**
+ * Whether the client of that server is the gateway's document for it, and not what a registration there was answered
+ * with: a server may answer with any `client_id`, the one of the gateway at another server too.
+ */
+export function isOwnDocument(
+  { clientId, redirectUri }: Pick<UpstreamServer, 'clientId' | 'redirectUri'>,
+  ownClient: OwnClientInput,
+): boolean {
+  const tag = redirectUri.slice(ownClient.redirectUri.length).replace('/', '')
+  return clientId === ownClient.documentUrl + tag
 }

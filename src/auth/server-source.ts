@@ -153,11 +153,11 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   }
 
   /** A client that the gateway got by registering: nobody else can mend it. */
-  function isRegistered({ clientId }: UpstreamServer): boolean {
+  function isRegistered(server: UpstreamServer): boolean {
     return (
       input.client === undefined &&
-      !isOwnDocument(clientId, ownClient) &&
-      clientId !== ownClient.hostedDocumentUrl
+      !isOwnDocument(server, ownClient) &&
+      server.clientId !== ownClient.hostedDocumentUrl
     )
   }
 
@@ -197,7 +197,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       grantTypes: ownClient.grantTypes,
       async read(path, grantTypes) {
         const server = (await known())?.server
-        if (server === undefined || !isOwnDocument(server.clientId, ownClient)) return undefined
+        if (server === undefined || !isOwnDocument(server, ownClient)) return undefined
         const { authMethod, redirectUri, clientId: documentUrl } = server
         if (new URL(documentUrl).pathname !== path) return undefined
         return clientMetadata({ ...ownClient, documentUrl, grantTypes, authMethod, redirectUri })

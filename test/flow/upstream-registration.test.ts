@@ -154,6 +154,24 @@ test('sec-C10: a server that the upstream names later is told another document, 
   assert.is(gateway.log.filter(({ event }) => event === 'registered at the upstream').length, 0)
 })
 
+test('sec-C10: a server that gives the gateway the address of its document at another server as client_id gets no say in what stands there', async (context) => {
+  const [honest, evil] = [await discoverable(context), await discoverable(context)]
+  publish(honest, DOCUMENTS)
+  evil.knobs.documents[`${RESOURCE}/mcp`] = evil.resourceDocument({ authorization_servers: [honest.origin] })
+  const gateway = await gatewayFor(context, publicly(route(evil)))
+  const { link } = gateway.app.current().routes.get('demo')?.auth ?? {}
+  const begin = () => link?.begin('users/gateway_user' as Subject, 's', { requested: [], relink: true })
+  const { pathname } = new URL(OWN_DOCUMENT)
+  await begin()
+  assert.is((await published(gateway, pathname)).status, 200)
+
+  evil.knobs.documents[`${RESOURCE}/mcp`] = evil.resourceDocument()
+  evil.knobs.registration = { client_id: OWN_DOCUMENT }
+  const begun = await begin()
+  assert.is(new URL(begun?.location ?? '').searchParams.get('client_id'), OWN_DOCUMENT)
+  assert.is((await published(gateway, pathname)).status, 404)
+})
+
 interface Way {
   readonly metadata: Record<string, unknown>
   readonly server?: string
