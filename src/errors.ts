@@ -55,13 +55,14 @@ export abstract class GatewayError extends Error {
  */
 export function errorFields({ status, code, logReason, detail }: GatewayError): LogDetail {
   const { status: upstreamStatus, reason: cause, ...rest } = detail
+  const own = { status, error: code, reason: logReason }
   return {
-    status,
-    error: code,
-    reason: logReason,
+    ...own,
     ...(upstreamStatus !== undefined && { upstreamStatus }),
     ...(cause !== undefined && { cause }),
     ...rest,
+    // Again: they stand first, and nothing beneath replaces them.
+    ...own,
   }
 }
 

@@ -1,7 +1,14 @@
 // Errors as answers: what each audience reads, and what nobody reads.
 import * as assert from 'uvu/assert'
 import { failureReply } from '../../src/endpoints/failure.ts'
-import { HttpError, type LogDetail, OAuthError, PageError, UpstreamError } from '../../src/errors.ts'
+import {
+  errorFields,
+  HttpError,
+  type LogDetail,
+  OAuthError,
+  PageError,
+  UpstreamError,
+} from '../../src/errors.ts'
 import { PasswordsBusy } from '../../src/login/password.ts'
 import { silentLog } from '../../src/ops/log.ts'
 import type { Reply } from '../../src/reply.ts'
@@ -123,6 +130,19 @@ test('what passes by itself says when to come again', () => {
 test('a message becomes a sentence on a page, and stays text', () => {
   const page = shown(fail(new OAuthError('invalid_request', 'parameter "<b>x</b>" is missing'), 'browser'))
   assert.match(page.text, 'Parameter "<b>x</b>" is missing.')
+})
+
+test('what the other side said stands beneath what the gateway answered, and never in its place', () => {
+  const detail = { status: 418, reason: 'ECONNRESET', error: 'teapot', host: 'a.example' }
+  assert.equal(errorFields(new UpstreamError('timeout', 'the upstream is slow', detail)), {
+    status: 504,
+    error: 'temporarily_unavailable',
+    reason: 'the upstream is slow',
+    upstreamStatus: 418,
+    cause: 'ECONNRESET',
+    host: 'a.example',
+  })
+  assert.is(errorFields(new PageError(400, 'It has expired', 'Connect again.')).reason, 'It has expired')
 })
 
 test.run()
