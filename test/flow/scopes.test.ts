@@ -2,29 +2,18 @@
 import * as assert from 'uvu/assert'
 import { Client, callMcp, send, tokensOf } from '../security/client.ts'
 import { Browser } from '../support/browser.ts'
-import { startGateway, USER } from '../support/gateway.ts'
-import { startGithub } from '../support/github.ts'
-import { startMcpServer } from '../support/mcp-server.ts'
+import { USER } from '../support/gateway.ts'
 import { signIn } from '../support/person.ts'
 import { suite, type TestContext } from '../support/suite.ts'
-import { document, githubEnv, githubRoute, openRoute } from '../support/yaml.ts'
+import { startScoped } from './scoped-routes.ts'
 
 const test = suite('flow/scopes')
 
 type RouteName = 'github' | 'open'
 
 /** One route with a sign-in at the upstream and one without, both with these scopes. */
-async function scene({ after }: TestContext, scopes: string) {
-  const [github, open] = [await startGithub(), await startMcpServer()]
-  after(() => github.close())
-  after(() => open.close())
-  const yaml = (more: string) =>
-    document(
-      githubRoute('github', github, `    scopes: ${more}`),
-      openRoute('open', open, `    scopes: ${more}`),
-    )
-  const gateway = await startGateway({ yaml: yaml(scopes), env: githubEnv(github) })
-  after(() => gateway.close())
+async function scene(context: TestContext, scopes: string) {
+  const { github, open, yaml, gateway } = await startScoped(context, scopes)
   const client = await Client.register(gateway.url)
   const connect = async (route: RouteName, scope?: string) => {
     const trip = client.trip({ resource: `${gateway.url}/${route}`, scope })

@@ -240,13 +240,19 @@ for (const { type, auth } of AUTHS)
     assert.is(registrations(upstream).length, 2)
   })
 
-test('a server that refuses every client it registers is not registered with over and over', async (context) => {
+/** A client with tokens, at a server whose own ones last ten minutes. */
+async function connected(context: TestContext) {
   const upstream = await serviceUpstream(context)
   upstream.knobs.lifetimeSeconds = 600
   const time = clock()
   const yaml = `tokens: { access_ttl: 12h }\n${route(upstream, SERVICE)}`
   const gateway = await gatewayFor(context, yaml, {}, time.now)
   const { access } = await succeeds(gateway.url)
+  return { upstream, time, gateway, access }
+}
+
+test('a server that refuses every client it registers is not registered with over and over', async (context) => {
+  const { upstream, time, gateway, access } = await connected(context)
   upstream.knobs.forgets = () => true
   time.forward(HOUR_MS / 2)
   for (let tries = 0; tries < 4; tries += 1) {
@@ -263,12 +269,7 @@ test('a server that refuses every client it registers is not registered with ove
 })
 
 test('a client that may not use the grant is known: it is not registered anew', async (context) => {
-  const upstream = await serviceUpstream(context)
-  upstream.knobs.lifetimeSeconds = 600
-  const time = clock()
-  const yaml = `tokens: { access_ttl: 12h }\n${route(upstream, SERVICE)}`
-  const gateway = await gatewayFor(context, yaml, {}, time.now)
-  const { access } = await succeeds(gateway.url)
+  const { upstream, time, gateway, access } = await connected(context)
   upstream.knobs.refuses = true
   time.forward(HOUR_MS / 2)
   assert.is((await callMcp(`${gateway.url}/demo`, access)).status, 502)

@@ -5,28 +5,18 @@ import { newBrowser } from '../security/world.ts'
 import type { Browser } from '../support/browser.ts'
 import { startDiscoveryUpstream } from '../support/discovery-upstream.ts'
 import { startGateway, USER } from '../support/gateway.ts'
-import { startGithub } from '../support/github.ts'
 import { intercept } from '../support/intercept.ts'
-import { startMcpServer } from '../support/mcp-server.ts'
 import type { Page } from '../support/page.ts'
 import { decide } from '../support/person.ts'
 import { suite, type TestContext } from '../support/suite.ts'
-import { document, githubEnv, githubRoute, openRoute } from '../support/yaml.ts'
+import { document } from '../support/yaml.ts'
+import { startScoped } from './scoped-routes.ts'
 
 const test = suite('flow/shown-scopes')
 const LIST = { jsonrpc: '2.0', id: 7, method: 'tools/list' }
 
-async function scene({ after }: TestContext, scopes = '{ optional: [gist] }') {
-  const [github, open] = [await startGithub(), await startMcpServer()]
-  after(() => github.close())
-  after(() => open.close())
-  const yaml = (more: string) =>
-    document(
-      githubRoute('github', github, `    scopes: ${more}`),
-      openRoute('open', open, `    scopes: ${more}`),
-    )
-  const gateway = await startGateway({ yaml: yaml(scopes), env: githubEnv(github) })
-  after(() => gateway.close())
+async function scene(context: TestContext, scopes = '{ optional: [gist] }') {
+  const { github, yaml, gateway } = await startScoped(context, scopes)
   const [mine, theirs] = [await Client.register(gateway.url), await Client.register(gateway.url)]
   const visit = async (client: Client, browser: Browser, scope?: string, route = 'github') => {
     const trip = client.trip({ resource: `${gateway.url}/${route}`, scope })

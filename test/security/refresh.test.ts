@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
 import { startOidc } from '../support/oidc.ts'
-import { suite } from '../support/suite.ts'
+import { suite, type TestContext } from '../support/suite.ts'
 import { document, oidcRoute } from '../support/yaml.ts'
 import { type Answer, Client, callMcp, tokensOf } from './client.ts'
 import {
@@ -71,10 +71,10 @@ test('sec-T5, spec-T3: twenty parallel refreshes with one token get one and the 
   await assertAccess(world, next.access)
 })
 
-test('sec-T5, spec-U8: twenty parallel refreshes near the end of the upstream token make one refresh there', async (context) => {
+/** Its refresh tokens work once: a second refresh with one would end the link for everybody. */
+async function startRotating(context: TestContext) {
   const oidc = await startOidc({ accessTokenTtlSeconds: 600 })
   context.after(() => oidc.close())
-  // Its refresh tokens work once: a second refresh with one would end the link for everybody.
   const clock = { now: Date.now() }
   const world = await startWorld(context, {
     now: () => clock.now,
@@ -83,6 +83,11 @@ test('sec-T5, spec-U8: twenty parallel refreshes near the end of the upstream to
   const client = await Client.register(world.url)
   const { tokens } = await obtainTokens({ client, person: { ...VICTIM, upstreamName: 'ann' } })
   const url = `${world.url}/oidc`
+  return { oidc, clock, world, client, tokens, url }
+}
+
+test('sec-T5, spec-U8: twenty parallel refreshes near the end of the upstream token make one refresh there', async (context) => {
+  const { oidc, clock, world, client, tokens, url } = await startRotating(context)
   const codes = oidc.recorder.count('/token')
   let { access, refresh } = tokens
   for (const round of [1, 2]) {
@@ -112,16 +117,7 @@ test('sec-T6, spec-T3: a client that lost the answer asks again and gets the sam
 })
 
 test('sec-T5, sec-T6, sec-T4: of twenty refreshes five lose their answer; all others get one pair, for a minute, and after it a thief ends it', async (context) => {
-  const oidc = await startOidc({ accessTokenTtlSeconds: 600 })
-  context.after(() => oidc.close())
-  const clock = { now: Date.now() }
-  const world = await startWorld(context, {
-    now: () => clock.now,
-    yaml: () => document(oidcRoute('oidc', oidc)) + TWO_USERS,
-  })
-  const client = await Client.register(world.url)
-  const { tokens } = await obtainTokens({ client, person: { ...VICTIM, upstreamName: 'ann' } })
-  const url = `${world.url}/oidc`
+  const { oidc, clock, client, tokens, url } = await startRotating(context)
   // Past its end, so that whoever comes first has to refresh at the upstream, whose refresh tokens work once.
   clock.now += 601_000
   const before = oidc.recorder.count('/token')
