@@ -8,7 +8,7 @@ import type { Config } from '../config/types.ts'
 import type { Deps } from '../endpoints/endpoint.ts'
 import { hasGrant } from '../endpoints/grants.ts'
 import { createKeyAttempts } from '../endpoints/key-attempts.ts'
-import { createRegistrations } from '../endpoints/register.ts'
+import { registrationBucket } from '../endpoints/register.ts'
 import type { Gateway } from '../gateway.ts'
 import { createMcpSessions } from '../mcp-sessions.ts'
 import type { Log } from '../ops/log.ts'
@@ -61,7 +61,7 @@ export async function openServices({ config, paths, current, now, log }: Service
       streams: createStreams({ store, current, now }),
       clientDocuments: createClientDocuments({ http: polite, isInUse, now }),
       issuerKeys: createIssuerKeys({ http, now, log }),
-      registrations: createRegistrations(now),
+      registrations: registrationBucket(now),
       keyAttempts: createKeyAttempts(now),
       mcpSessions: createMcpSessions(store, now, log),
     },

@@ -2,7 +2,7 @@
 // somebody who got hold of the one document, and everybody's codes and tokens would follow it (sec-C12).
 import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
-import { FORMAT } from '../store/records.ts'
+import { FORMAT, keys } from '../store/records.ts'
 import { update } from '../store/update.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import type { AuthDeps } from './context.ts'
@@ -13,7 +13,7 @@ interface FirstSeen {
   readonly hosts: readonly string[]
 }
 
-const keyOf = (issuer: string) => `endpoint-hosts/${hashToken(issuer)}`
+const keyOf = (issuer: string) => keys.endpointHosts(hashToken(issuer))
 
 /** What is not used for long is forgotten, and seen for the first time again. */
 export function noteHostsUsed(

@@ -4,7 +4,7 @@ import { GatewayError, UpstreamError } from '../errors.ts'
 import type { Log } from '../ops/log.ts'
 import type { Subject } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
-import { FORMAT, indexes } from '../store/records.ts'
+import { FORMAT, indexes, keys } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
 import { sealedRecords } from '../store/sealed-records.ts'
 import type { Entry, Store } from '../store/store.ts'
@@ -65,7 +65,7 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
   const underway = new Map<string, Promise<Held>>()
   const failed = new Map<string, { readonly atMs: number; readonly error: GatewayError }>()
 
-  const recordOf = ({ key }: Place) => `token/${key}`
+  const recordOf = ({ key }: Place) => keys.heldToken(key)
 
   async function read(place: Place): Promise<Found | undefined> {
     const record = recordOf(place)

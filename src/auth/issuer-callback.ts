@@ -3,7 +3,7 @@
 // could pass an answer of one server off as another's (mix-up, RFC 9700 §4.4.2; sec-C10), and use the consent that
 // people once gave there.
 import { hashToken } from '../oauth/tokens.ts'
-import { FORMAT } from '../store/records.ts'
+import { FORMAT, keys } from '../store/records.ts'
 import { update } from '../store/update.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
@@ -32,7 +32,7 @@ export async function ownClientFor(
 ): Promise<OwnClientInput> {
   const { redirectUri, documentUrl, hostedDocumentUrl } = ownClient
   if (isConfigured || hostedDocumentUrl !== undefined || !signsIn(ownClient)) return ownClient
-  const first = await update<FirstIssuer>(store, `first-issuer/${hashToken(redirectUri)}`, (current) =>
+  const first = await update<FirstIssuer>(store, keys.firstIssuer(hashToken(redirectUri)), (current) =>
     current === undefined ? { value: { v: FORMAT, issuer: before } } : undefined,
   )
   if (first?.issuer === issuer) return ownClient

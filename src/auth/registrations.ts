@@ -3,7 +3,7 @@
 import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
-import { FORMAT } from '../store/records.ts'
+import { FORMAT, keys } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { isForgotten } from '../upstream/known-client.ts'
 import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
@@ -52,7 +52,7 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   const proven = new Set<string>()
   // A client that signs people in is not one that gets tokens for itself, also where they have the same server.
   const identity = signsIn(who) ? [who.redirectUri] : [who.redirectUri, who.grantTypes]
-  const keyOf = (issuer = '') => `registered/${hashToken(JSON.stringify([issuer, ...identity]))}`
+  const keyOf = (issuer = '') => keys.registered(hashToken(JSON.stringify([issuer, ...identity])))
   const locked = <T>(key: string, work: () => Promise<T>) =>
     withLock(store, key, { ttlMs: LOCK_TTL_MS, now }, work).catch((error: unknown) => {
       throw error instanceof LockTaken ? registeredElsewhere() : error

@@ -5,9 +5,8 @@ import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import { createBucket } from '../policy/bucket.ts'
 import type { UpstreamAuth } from '../slots.ts'
-import { FORMAT } from '../store/records.ts'
+import { FORMAT, keys } from '../store/records.ts'
 import { clientMetadata } from '../upstream/client-metadata.ts'
-import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
 import { isClientId } from '../upstream/register.ts'
 import { isResting } from '../upstream/rest.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
@@ -15,17 +14,15 @@ import type { AuthDeps } from './context.ts'
 import {
   type Destination,
   type DiscoveryInput,
-  derivedTrust,
   destinationOf,
   type Facts,
   identityOf,
-  scopesToAsk,
 } from './destination.ts'
-import { checkEndpointHosts, noteHostsUsed } from './endpoint-hosts.ts'
-import { isOwnDocument, ownClientFor } from './issuer-callback.ts'
-import { ownClientAt, signsIn } from './own-client.ts'
+import { noteHostsUsed } from './endpoint-hosts.ts'
+import { isOwnDocument } from './issuer-callback.ts'
+import { signsIn } from './own-client.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
-import { checkStillPublished } from './still-published.ts'
+import { lookUp, type RegistrationsAt } from './server-lookup.ts'
 import { NOTED_EVERY_MS } from './unused.ts'
 
 export interface ServerSource {
@@ -77,7 +74,7 @@ const NEW_SERVERS = { size: 5, perSecond: 1 / 600 }
 export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerSource {
   const { store, sealer, now, log } = deps
   const { upstream, ownClient } = input
-  const key = `discovered/${hashToken(JSON.stringify(identityOf(input)))}`
+  const key = keys.discovered(hashToken(JSON.stringify(identityOf(input))))
   const created = new Map<string, Registrations>()
   /** Where its answers come in is part of what the gateway is registered as. */
   const registrationsAt: RegistrationsAt = (redirectUri) => {
@@ -138,7 +135,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   }
 
   const learnt = async () =>
-    learn({ input, known: (await remembered())?.facts, registrationsAt, deps, checkNamed })
+    lookUp({ input, known: (await remembered())?.facts, registrationsAt, deps, checkNamed })
 
   async function recognisedFacts(facts: Facts): Promise<Facts> {
     const { server } = destinationOf(input, facts)
@@ -204,48 +201,4 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       },
     },
   }
-}
-
-type RegistrationsAt = (redirectUri: string) => Registrations
-
-interface Lesson {
-  readonly input: DiscoveryInput
-  /** What is remembered, if anything is. */
-  readonly known: Facts | undefined
-  readonly registrationsAt: RegistrationsAt
-  readonly deps: AuthDeps
-  /** Before anything is written down about it. Throws UpstreamError. */
-  readonly checkNamed: (issuer: string) => void
-}
-
-async function learn({ input, known, registrationsAt, deps, checkNamed }: Lesson): Promise<Facts> {
-  const { http } = deps
-  const use = signsIn(input.ownClient) ? 'sign_in' : 'service'
-  const resource = await discoverResource(http, input.upstream)
-  const metadata =
-    input.issuer === undefined
-      ? await discoverServerOf(http, resource, derivedTrust(input, resource.issuer), use)
-      : await discoverServer(http, input.issuer, 'configured', use)
-  checkStillPublished(known, { resource, metadata }, input, deps)
-  checkNamed(metadata.issuer)
-  await checkEndpointHosts(metadata, input.endpointHosts, deps)
-  if (input.client !== undefined) return { resource, metadata, registration: undefined }
-  const scope = scopesToAsk(input, resource, metadata).join(' ') || undefined
-  const trust = derivedTrust(input, metadata.issuer)
-  const named = {
-    issuer: metadata.issuer,
-    isConfigured: input.issuer !== undefined,
-    before: known?.metadata.issuer,
-  }
-  const ownClient = await ownClientFor(named, input.ownClient, deps)
-  const { redirectUri } = ownClient
-  const registration = await ownClientAt({
-    input: ownClient,
-    metadata,
-    trust,
-    scope,
-    registrations: registrationsAt(redirectUri),
-    deps,
-  })
-  return { resource, metadata, registration, redirectUri }
 }

@@ -16,7 +16,7 @@ import {
 import { isDocumentUrl, parseKeySet } from '../oauth/client-document.ts'
 import type { Parameters } from '../oauth/parameters.ts'
 import { hashToken } from '../oauth/tokens.ts'
-import { FORMAT } from '../store/records.ts'
+import { FORMAT, keys } from '../store/records.ts'
 import { ABSENT } from '../store/store.ts'
 import type { Deps } from './endpoint.ts'
 
@@ -87,7 +87,7 @@ async function checkAssertion(
     if (renewed === undefined) throw error
     return verifyFor(renewed)
   })
-  return spendOnce(`assertion/${hashToken(JSON.stringify([client.id, jti]))}`, expiresAtMs, deps)
+  return spendOnce(keys.assertion(hashToken(JSON.stringify([client.id, jti]))), expiresAtMs, deps)
 }
 
 /**

@@ -14,7 +14,7 @@ import type { Handle } from './endpoint.ts'
 const REGISTRATIONS = { size: 1_000, perSecond: 100 }
 const RETRY_SECONDS = '5'
 
-export const createRegistrations = (now: () => number): Bucket => createBucket({ ...REGISTRATIONS, now })
+export const registrationBucket = (now: () => number): Bucket => createBucket({ ...REGISTRATIONS, now })
 
 export const register: Handle = async ({ body, headers }, gateway, { registrations, sealer, now, log }) => {
   const { enabled, redirect_schemes: schemes } = gateway.clientRules.registration

@@ -135,6 +135,18 @@ export const keys = {
   link: (subjectHash: string, fingerprint: string) => `link/${subjectHash}/${fingerprint}`,
   user: (subject: Subject) => `user/${subject}`,
   mcpSession: (hash: string) => `mcp_session/${hash}`,
+  /** A client's assertion, or an issuer's (ID-JAG), that was used. */
+  assertion: (hash: string) => `assertion/${hash}`,
+  /** A token that the gateway can get again without a person. */
+  heldToken: (key: string) => `token/${key}`,
+  /** What an upstream said of where to sign in. */
+  discovered: (hash: string) => `discovered/${hash}`,
+  /** The gateway as a client of an upstream's authorization server. */
+  registered: (hash: string) => `registered/${hash}`,
+  /** The first authorization server that came in at a callback. */
+  firstIssuer: (callbackHash: string) => `first-issuer/${callbackHash}`,
+  /** Where an issuer's endpoints were when they were first seen. */
+  endpointHosts: (issuerHash: string) => `endpoint-hosts/${issuerHash}`,
 } as const
 
 export const indexes = {

@@ -7,7 +7,7 @@ import { claimedIssuer, type IssuerToken, verifyIssuerToken } from '../../oauth/
 import { required } from '../../oauth/parameters.ts'
 import { sameResource } from '../../oauth/resource.ts'
 import { hashToken } from '../../oauth/tokens.ts'
-import { FORMAT } from '../../store/records.ts'
+import { FORMAT, keys } from '../../store/records.ts'
 import { ABSENT } from '../../store/store.ts'
 import { rememberSubject } from '../grants.ts'
 import { issueAccessToken, type Redeem, type TokenRequest } from './issue.ts'
@@ -67,6 +67,6 @@ async function routeFor(
 
 /** EMA §7.4.2: used once, by anybody. Spent last, so that no failed attempt takes it away from its client. */
 async function spend(jti: string, expiresAtMs: number, { deps }: TokenRequest): Promise<void> {
-  const isFirst = await deps.store.cas(`assertion/${hashToken(jti)}`, ABSENT, { v: FORMAT }, { expiresAtMs })
+  const isFirst = await deps.store.cas(keys.assertion(hashToken(jti)), ABSENT, { v: FORMAT }, { expiresAtMs })
   if (!isFirst) throw refused('it was used before')
 }
