@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { presetNames } from '../../src/config/presets/preset.ts'
 import { listen } from '../support/http.ts'
+import { freePort } from '../support/ports.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { runCli } from './run-cli.ts'
 
@@ -93,8 +94,7 @@ test('init --discover writes what a live server needs', async (context) => {
 
 test('init --discover of a server that is not there writes nothing and says why', async (context) => {
   const cwd = emptyFolder(context)
-  const { origin, close } = await listen(() => undefined)
-  await close()
+  const origin = `http://127.0.0.1:${await freePort()}`
   const { code, stdout, stderr } = await runCli(['init', '--discover', `${origin}/mcp`], { cwd })
   assert.equal([code, stdout], [1, ''])
   assert.match(stderr, `cannot look at ${origin}: `)

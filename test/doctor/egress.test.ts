@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import * as assert from 'uvu/assert'
 import { startProxy } from '../support/connect-proxy.ts'
 import { listen } from '../support/http.ts'
+import { freePort } from '../support/ports.ts'
 import { suite } from '../support/suite.ts'
 import { certificate, hasOpenssl } from '../upstream/certificate.ts'
 import { about, CANARY, visit } from './visit.ts'
@@ -44,11 +45,10 @@ test('a proxy that refuses, or is down, is what is told', async (context) => {
   const refusing = await startProxy(context, upstream.port, 407)
   const refused = await visit(yaml(refusing.origin, 'http://mcp.corp.test/mcp'), { env })
   assert.match(about('routes.a', refused).join(), /gave no answer: the proxy \(egress\.proxy\) answers 407 →/)
-  const gone = await listen(() => undefined)
-  await gone.close()
-  const down = await visit(yaml(gone.origin, 'http://mcp.corp.test/mcp'), { env })
+  const gone = `http://127.0.0.1:${await freePort()}`
+  const down = await visit(yaml(gone, 'http://mcp.corp.test/mcp'), { env })
   assert.equal(about('egress.proxy', down), [
-    `FAIL egress.proxy: ${gone.origin} takes no connections: connection refused → Check egress.proxy first: whatever else is said to be unreachable is behind it.`,
+    `FAIL egress.proxy: ${gone} takes no connections: connection refused → Check egress.proxy first: whatever else is said to be unreachable is behind it.`,
   ])
   assert.match(about('routes.a', down).join(), /^FAIL /)
 })

@@ -12,6 +12,7 @@ import { judgePeer } from '../../src/doctor/tls.ts'
 import { runCli } from '../cli/run-cli.ts'
 import { startGateway } from '../support/gateway.ts'
 import { listen } from '../support/http.ts'
+import { freePort } from '../support/ports.ts'
 import { suite } from '../support/suite.ts'
 import { about, CANARY, visit } from './visit.ts'
 
@@ -66,7 +67,7 @@ test('state that is not there yet is no problem', async () => {
 })
 
 test('a port is free, taken by this gateway, or taken by something else', async ({ after }) => {
-  const other = await listen((_, response) => response.end('hello'))
+  const other = await listen((_, response) => response.end('hello'), await freePort())
   after(other.close)
   const at = (port: number) => local(yaml(`{ host: 127.0.0.1, port: ${port} }`))
   assert.equal(about('server.port', await at(other.port)), [

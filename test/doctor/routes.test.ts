@@ -5,6 +5,7 @@ import { startDiscoveryUpstream } from '../support/discovery-upstream.ts'
 import { startGithub } from '../support/github.ts'
 import { type Handler, listen } from '../support/http.ts'
 import { startOidc } from '../support/oidc.ts'
+import { freePort } from '../support/ports.ts'
 import { suite } from '../support/suite.ts'
 import { about, CANARY, visit } from './visit.ts'
 
@@ -175,17 +176,14 @@ test('an open upstream that does not answer before the handshake is over is well
 })
 
 test('an upstream that is down is told once, and the others are asked all the same', async ({ after }) => {
-  const [gone, up] = await Promise.all([
-    listen(() => undefined),
-    listen((_, response) => json(response, 200, {})),
-  ])
+  const gone = `http://127.0.0.1:${await freePort()}`
+  const up = await listen((_, response) => json(response, 200, {}))
   after(up.close)
-  await gone.close()
   const told = await visit(
-    `${head}  down: { upstream: "${gone.origin}" }\n  up: { upstream: "${up.origin}", auth: none }\n`,
+    `${head}  down: { upstream: "${gone}" }\n  up: { upstream: "${up.origin}", auth: none }\n`,
   )
   assert.equal(about('routes.down', told), [
-    `FAIL routes.down: ${gone.origin} gave no answer: connection refused → Check the URL, name resolution and the firewall from this machine.`,
+    `FAIL routes.down: ${gone} gave no answer: connection refused → Check the URL, name resolution and the firewall from this machine.`,
   ])
   assert.equal(about('routes.up', told), [`ok routes.up: ${up.origin} answers`])
 })
@@ -195,8 +193,7 @@ test('a token endpoint that is down, or is none, is told', async ({ after }) => 
     json(response, request.url === '/mcp' ? 401 : request.method === 'GET' ? 302 : 200, { hello: 'world' }),
   )
   after(page.close)
-  const gone = await listen(() => undefined)
-  await gone.close()
+  const gone = `http://127.0.0.1:${await freePort()}`
   const told = async (origin: string) =>
     about(
       'routes.a',
@@ -204,7 +201,7 @@ test('a token endpoint that is down, or is none, is told', async ({ after }) => 
         `${head}  a: { upstream: "${page.origin}/mcp", auth: { type: authorization_code, authorization_server: { authorization_endpoint: "${page.origin}/authorize", token_endpoint: "${origin}/token", client_id: a } } }\n`,
       ),
     ).filter((line) => line.startsWith('FAIL'))
-  assert.equal(await told(gone.origin), [
+  assert.equal(await told(gone), [
     'FAIL routes.a: the token endpoint gave no answer: connection refused → Check token_endpoint.',
   ])
   assert.equal(await told(page.origin), [

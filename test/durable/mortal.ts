@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../store/temporary.ts'
+import { freePort, onPort } from '../support/ports.ts'
 import type { TestContext } from '../support/suite.ts'
-import { freePort, onPort } from './process.ts'
 import { standby } from './standby.ts'
 
 export interface Mortal {

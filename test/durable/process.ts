@@ -2,8 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { gatewayCommand } from '../support/command.ts'
@@ -99,16 +97,3 @@ function follow(child: ChildProcess): Served {
   }
   return { pid: child.pid ?? 0, lines, logged, ended, signal: (signal) => child.kill(signal), stop }
 }
-
-/** A port that nobody listens on: a gateway that comes back must come back where its clients look for it. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** The same configuration on a port that stays. */
-export const onPort = (port: number, yaml: string) => yaml.replace('port: 0', `port: ${port}`)

@@ -10,10 +10,11 @@ import { connectV1, connectV2 } from '../support/clients.ts'
 import { USER } from '../support/gateway.ts'
 import type { MemoryProvider } from '../support/oauth-provider.ts'
 import { type Oidc, startOidc } from '../support/oidc.ts'
+import { freePort } from '../support/ports.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document } from '../support/yaml.ts'
 import { type Next, startNext } from './next.ts'
-import { freePort, launch, type ServeOptions, serve } from './process.ts'
+import { launch, type ServeOptions, serve } from './process.ts'
 
 const test = suite('durable/restart')
 const hasModes = process.platform !== 'win32'

@@ -7,11 +7,12 @@ import { Client, postForm, type Tokens, tokensOf } from '../security/client.ts'
 import { obtainTokens, PASSWORD_HASHES, TWO_USERS, VICTIM } from '../security/world.ts'
 import { temporaryFolder } from '../store/temporary.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freePort } from '../support/ports.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document } from '../support/yaml.ts'
 import { type HeldUpstream, startHeldUpstream } from './held-upstream.ts'
 import { type ClientStream, openStream } from './open-stream.ts'
-import { freePort, serve } from './process.ts'
+import { serve } from './process.ts'
 
 const test = suite('durable/streams')
 

@@ -1,11 +1,12 @@
 // What a client is told when something is wrong with the upstream, with its request or with its address.
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
 import { connectV1 } from '../support/clients.ts'
 import { startGateway, type TestGateway, USER } from '../support/gateway.ts'
 import { listen } from '../support/http.ts'
 import { startMcpServer } from '../support/mcp-server.ts'
+import { freePort } from '../support/ports.ts'
 import { sendRaw } from '../support/raw.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { document, openRoute } from '../support/yaml.ts'
@@ -46,16 +47,6 @@ async function rpcError(answer: Response): Promise<RpcError> {
   return (await answer.json()) as RpcError
 }
 
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 test('spec-P6: an upstream that is down: 502 at once, a JSON-RPC error that carries the id of the request', async (context) => {
   const { gateway, token } = await gatewayTo(
     context,
@@ -91,7 +82,7 @@ test('an upstream that hangs up on us: 502', async (context) => {
 })
 
 test('an upstream that was down and is back is used again, by a client that stayed', async ({ after }) => {
-  const first = await startMcpServer({ sdk: 'v2', legacy: 'stateless' })
+  const first = await startMcpServer({ sdk: 'v2', legacy: 'stateless', port: await freePort() })
   const gateway = await startGateway({ yaml: document(openRoute('tools', first)) })
   after(() => gateway.close())
   const session = await connectV1(`${gateway.url}/tools`, { person: USER })

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
 import { forward, type Target } from '../../src/upstream/forward.ts'
 import type { ForwardOutcome } from '../../src/upstream/relay.ts'
+import { freePort } from '../support/ports.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import {
   call,
@@ -99,7 +100,7 @@ test('an answer that neither begins a body nor ends times out', async (context) 
 })
 
 test('spec-P6: an upstream that cannot be reached is a 502 with the request id', async (context) => {
-  const port = await closedPort()
+  const port = await freePort()
   for (const host of ['127.0.0.1', 'name.invalid']) {
     const front = await startFront(context, new URL(`http://${host}:${port}/mcp`))
     const answer = await call(front.url, { body: PING })
@@ -572,17 +573,6 @@ async function settled(value: () => number): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 300))
     if (value() === before && before > 0) return before
   }
-}
-
-/** A port of ours that nothing listens on: the far end of a connection. */
-async function closedPort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 test.run()

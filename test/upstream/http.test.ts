@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
@@ -10,6 +10,7 @@ import { UpstreamError, type UpstreamFault } from '../../src/errors.ts'
 import { type ControlRequest, controlHttp, createControlHttp, type Trust } from '../../src/upstream/http.ts'
 import type { Lookup } from '../../src/upstream/resolve.ts'
 import { readBody } from '../support/http.ts'
+import { freePort } from '../support/ports.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { certificate, hasOpenssl } from './certificate.ts'
 import { startHttp, startRaw } from './harness.ts'
@@ -401,7 +402,7 @@ test('an answer cut short is no answer', async (context) => {
 })
 
 test('sec-F6: refused, closed, silent, broken, unknown and untrusted look exactly alike', async (context) => {
-  const closed = await closedPort()
+  const closed = await freePort()
   const silent = await startRaw(context, () => {})
   const hangsUp = await startRaw(context, (socket) => socket.destroy())
   const notHttp = await startRaw(context, (socket) => socket.end('220 mail.corp.test ESMTP\r\n'))
@@ -572,15 +573,5 @@ test.skipUnless(hasOpenssl, 'no openssl to make a certificate with')(
     assert.equal(names, ['as.test', 'as.test'])
   },
 )
-
-/** A port that nothing listens on any more. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 test.run()

@@ -5,10 +5,10 @@ import { type Check, conformance, modernNode, run, WHY_SKIPPED } from '../../con
 import { Browser } from '../../support/browser.ts'
 import { startGateway, USER } from '../../support/gateway.ts'
 import { startGithub } from '../../support/github.ts'
-import { listen } from '../../support/http.ts'
 import { startMcpServer } from '../../support/mcp-server.ts'
 import type { Page } from '../../support/page.ts'
 import { decide, type Person } from '../../support/person.ts'
+import { freePort } from '../../support/ports.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 import { document, githubEnv, githubRoute, openRoute } from '../../support/yaml.ts'
 
@@ -107,12 +107,6 @@ async function signInUntil(callback: string, url: string): Promise<Page[]> {
     page = await decide(browser, page, person)
   }
   return pages
-}
-
-async function freePort(): Promise<number> {
-  const { port, close } = await listen(() => undefined)
-  await close()
-  return port
 }
 
 const named = ({ id, status }: Check) => `${id}: ${status}`

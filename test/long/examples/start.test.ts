@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert'
 import { EXIT } from '../../../src/cli/exit.ts'
 import { connectV1 } from '../../support/clients.ts'
 import { listen } from '../../support/http.ts'
+import { freePort } from '../../support/ports.ts'
 import { suite } from '../../support/suite.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -61,13 +62,12 @@ async function prepare(change: (yaml: string) => string = (yaml) => yaml) {
   )
   const config = join(folder, 'gateways.yaml')
   await writeFile(config, change(yaml))
-  const probe = await listen(() => {})
-  await probe.close()
-  const env = { DEMO_PORT: String(probe.port), MCP_GATEWAY_PASSWORD: PASSWORD, XDG_STATE_HOME: folder }
+  const demoPort = await freePort()
+  const env = { DEMO_PORT: String(demoPort), MCP_GATEWAY_PASSWORD: PASSWORD, XDG_STATE_HOME: folder }
   return {
     args: ['--config', config],
     env,
-    demoPort: probe.port,
+    demoPort,
     remove: () => rm(folder, { recursive: true }),
   }
 }
@@ -102,10 +102,9 @@ testBuilt(
 testBuilt(
   'after a restart people can sign in again: both servers still know each other',
   async ({ after }) => {
-    const probe = await listen(() => {})
-    await probe.close()
+    const port = await freePort()
     const onDisk = (yaml: string) =>
-      yaml.replace('port: 0', `port: ${probe.port}`).replace('{ type: memory }', '{}')
+      yaml.replace('port: 0', `port: ${port}`).replace('{ type: memory }', '{}')
     const { args, env, remove } = await prepare(onDisk)
     after(remove)
     for (const upstreamName of ['before', 'after']) {

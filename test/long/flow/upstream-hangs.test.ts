@@ -9,6 +9,7 @@ import { newBrowser, obtainCode, obtainTokens } from '../../security/world.ts'
 import { startGateway, USER } from '../../support/gateway.ts'
 import { type Oidc, startOidc } from '../../support/oidc.ts'
 import { signIn } from '../../support/person.ts'
+import { freePort } from '../../support/ports.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 import { document, oidcRoute } from '../../support/yaml.ts'
 
@@ -83,7 +84,7 @@ async function startFull(port: number): Promise<Gate> {
 async function startScene({ after }: TestContext, tokenEndpoint: (port: number) => string) {
   const oidc = await startOidc({ accessTokenTtlSeconds: 3_600 })
   after(() => oidc.close())
-  let gate = await startGate(toServer(oidc))
+  let gate = await startGate(toServer(oidc), await freePort())
   after(() => gate.close())
   const { port } = gate
   let passed = 0

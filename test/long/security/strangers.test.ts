@@ -8,6 +8,7 @@ import { type Client, callMcp, send, tokensOf } from '../../security/client.ts'
 import { documentClientWorks, documentCode, documentWorld } from '../../security/document-world.ts'
 import { names } from '../../security/fake-names.ts'
 import { listen } from '../../support/http.ts'
+import { freePort } from '../../support/ports.ts'
 import { startSink } from '../../support/sink.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 
@@ -61,11 +62,9 @@ async function doors({ after }: TestContext): Promise<Record<string, string>> {
     response.writeHead(status, { 'content-type': 'text/plain', location: '/200' }).end('secret of the inside')
   })
   after(() => web.close())
-  const closed = await listen(() => {})
-  await closed.close()
   const portOf = (server: typeof garbage) => (server.address() as { port: number }).port
   return {
-    'a closed port': `${closed.origin}/c.json`,
+    'a closed port': `http://127.0.0.1:${await freePort()}/c.json`,
     'another protocol': `http://127.0.0.1:${portOf(garbage)}/c.json`,
     'a reset': `http://127.0.0.1:${portOf(reset)}/c.json`,
     ...Object.fromEntries(
