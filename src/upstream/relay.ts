@@ -174,7 +174,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     const type = body === '' ? {} : { 'content-type': 'application/json' }
     // RFC 9110 §8.6: a 204 must not name a length.
     const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }
-    this.#response.writeHead(status, { ...kept, ...type, ...length })
+    // What we write in an upstream's place is our word, and a 500 of ours would be a fault of this gateway.
+    this.#response.writeHead(status === 500 ? 502 : status, { ...kept, ...type, ...length })
     this.#response.end(body)
     this.#finish({ kind: 'relayed', status })
     this.#drain()

@@ -181,7 +181,7 @@ export const CALL_ANSWERS: readonly Row[] = [
   {
     answer: '500 HTML',
     reply: text(500, 'text/html', '<h1>Oops</h1>'),
-    call: 500,
+    call: 502,
     refresh: 200,
     acts: 'upstream',
     kept: true,

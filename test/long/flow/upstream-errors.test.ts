@@ -275,22 +275,21 @@ async function compareLinks(scene: Scene, rows: readonly Row[], members: readonl
   assert.equal([...new Set(await statusesOf(scene, again))], [200], 'a good sign-in works all the same')
 }
 
-test('an upstream’s own 500 is passed on: its JSON as it came, anything else as a JSON-RPC error', async (context) => {
+test('an upstream’s own 500 in JSON is passed on as it came; anything else becomes a 502 with a JSON-RPC error', async (context) => {
   const scene = await start(context, ['row-0'], fixed)
   const member = await signIn(scene, 'row-0')
-  const bodyOf = async () => {
+  const answered = async () => {
     const answer = await mcpRequest(`${scene.gateway.url}/row-0`, member.access)
-    assert.is(answer.status, 500)
-    return answer.json()
+    return [answer.status, await answer.json()]
   }
   const own = { jsonrpc: '2.0', id: 'hello-1', error: { code: -32001, message: 'of the upstream' } }
   scene.upstream.arrange('row-0', { mcp: json(500, own) })
-  assert.equal(await bodyOf(), own)
+  assert.equal(await answered(), [500, own])
   scene.upstream.arrange('row-0', { mcp: text(500, 'text/html', '<h1>Oops</h1>') })
-  assert.equal(await bodyOf(), {
-    ...own,
-    error: { code: -32603, message: 'the MCP server answered 500' },
-  })
+  assert.equal(await answered(), [
+    502,
+    { ...own, error: { code: -32603, message: 'the MCP server answered 500' } },
+  ])
 })
 
 test(
