@@ -73,8 +73,10 @@ export function whyNot(error: unknown): string {
 
 /** A system's or Node's code as people say it. */
 export function inWords(code: string): string {
-  const [, refusal] = /^ERR_PROXY_(\d+)$/.exec(code) ?? []
-  return refusal === undefined ? (WORDS[code] ?? code) : `the proxy (egress.proxy) answers ${refusal}`
+  const [, refusal, fault] = /^ERR_PROXY_(?:(\d+)|(.+))$/.exec(code) ?? []
+  if (refusal !== undefined) return `the proxy (egress.proxy) answers ${refusal}`
+  if (fault !== undefined) return `the proxy (egress.proxy): ${inWords(fault)}`
+  return WORDS[code] ?? code
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ export interface EgressSettings {
   readonly direct: readonly string[]
 }
 
-/** A connection to `host:port`, through the proxy. Rejects with an error that has a `code`. */
+/** A connection to `host:port`, through the proxy. Rejects with an error that has a `code`: its own is `ERR_PROXY_…`. */
 export type Tunnel = (host: string, port: number, signal?: AbortSignal) => Promise<Duplex>
 
 export interface Egress {
@@ -29,10 +29,13 @@ export function createEgress({ proxy, authorization, direct }: EgressSettings): 
 
   const tunnel: Tunnel = async (host, port, signal) => {
     const path = `${host.includes(':') ? `[${host}]` : host}:${port}`
-    const { statusCode, socket } = await pool.connect({ path, headers, ...(signal && { signal }) })
+    const asked = pool.connect({ path, headers, ...(signal && { signal }) })
+    const { statusCode, socket } = await asked.catch((error: NodeJS.ErrnoException) => {
+      throw signal?.aborted ? error : proxyError(error.code ?? error.name)
+    })
     if (statusCode === 200) return socket
     socket.destroy()
-    throw Object.assign(new Error(`the proxy answered ${statusCode}`), { code: `ERR_PROXY_${statusCode}` })
+    throw proxyError(statusCode)
   }
 
   const inside = [...direct, 'localhost', '127.0.0.1', '[::1]'].map((host) => host.toLowerCase())
@@ -42,3 +45,7 @@ export function createEgress({ proxy, authorization, direct }: EgressSettings): 
     close: () => pool.destroy(),
   }
 }
+
+/** Without the name of the proxy in it, whoever reads the log would look at the upstream. */
+const proxyError = (why: string | number) =>
+  Object.assign(new Error(`the proxy: ${why}`), { code: `ERR_PROXY_${why}` })

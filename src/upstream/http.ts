@@ -120,7 +120,7 @@ export function createControlHttp({
   }
 }
 
-const PASSING: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'EAI_AGAIN'])
+const PASSING: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'EAI_AGAIN', 'ERR_PROXY_ECONNRESET'])
 
 /** Reading metadata twice changes nothing. A POST may have been carried out, and a stranger's URL gets one request (sec-F7). */
 function mayAskAgain({ method, trust }: ControlRequest, error: unknown): boolean {

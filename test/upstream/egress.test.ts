@@ -12,6 +12,7 @@ import { createControlHttp, type Trust } from '../../src/upstream/http.ts'
 import { createPools } from '../../src/upstream/pools.ts'
 import type { Lookup } from '../../src/upstream/resolve.ts'
 import { startProxy } from '../support/connect-proxy.ts'
+import { freePort } from '../support/ports.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { certificate, hasOpenssl } from './certificate.ts'
 import { closing, startHttp, startRaw } from './harness.ts'
@@ -61,6 +62,21 @@ test('a proxy that refuses is an upstream that cannot be reached, and its answer
     assert.equal((error as UpstreamError).fault, 'unreachable')
     assert.is((error as UpstreamError).detail.reason, `ERR_PROXY_${status}`)
   }
+})
+
+test('a proxy that is down is named in the error, of control requests and of calls', async (context) => {
+  const { get, egress } = through(context, `http://127.0.0.1:${await freePort()}`)
+  const error = await get('http://as.corp.test/').catch((thrown: unknown) => thrown)
+  assert.is((error as UpstreamError).fault, 'unreachable')
+  assert.is((error as UpstreamError).detail.reason, 'ERR_PROXY_ECONNREFUSED')
+  const pools = createPools({ egress })
+  context.after(() => pools.close())
+  const url = new URL('http://mcp.corp.test/mcp')
+  const call = pools
+    .dispatcher(url, { connectMs: 2000 }, false)
+    .request({ origin: url.origin, path: url.pathname, method: 'GET' })
+  const failed = await call.catch((thrown: unknown) => thrown)
+  assert.is((failed as NodeJS.ErrnoException).code, 'ERR_PROXY_ECONNREFUSED')
 })
 
 test('the connection to a proxy that refuses and keeps it open is closed', async (context) => {
