@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   reply: [],
   loopback: [],
   'header-name': [],
+  printable: [],
   slots: ['oauth:types'],
 
   // Pure rules: no I/O, no clock of their own.
@@ -31,13 +32,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'loopback',
     'oauth',
     'policy',
+    'printable',
     'auth/servers',
     'slots:types',
     'upstream/private-key',
   ],
 
   // I/O, each room with one kind of it.
-  ops: ['errors:types'],
+  ops: ['errors:types', 'printable'],
   watch: ['ops:types'],
   reload: ['config/problem', 'config/parse', 'config/schema-walk', 'ops:types', 'watch'],
   store: ['errors', 'oauth:types', 'slots:types'],
@@ -100,7 +102,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ['cookies', 'endpoints', 'policy/cors', 'gateway:types', 'reply', 'upstream:types'],
 
   // A new configuration, from what a preset or a live server says.
-  init: ['config', 'errors', 'upstream'],
+  init: ['config', 'errors', 'printable', 'upstream'],
 
   // Questions to the outside about a configuration that need not run.
   doctor: [
@@ -116,6 +118,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'oauth/grant-types',
     'oauth/scope',
+    'printable',
     'store/private-files',
     'store/state-folder:types',
     'upstream',

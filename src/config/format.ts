@@ -1,4 +1,5 @@
 // Problems as people read them: place, message, advice, and the lines of the file with what may not be seen hidden.
+import { printable } from '../printable.ts'
 import { type Mask, maskText } from './mask.ts'
 import { type Problem, placeOf, textOf } from './problem.ts'
 import { bundleSchema } from './schema.ts'
@@ -49,7 +50,7 @@ const ansi: Paint = { bold: sgr(1, 22), red: sgr(31, 39), yellow: sgr(33, 39), d
 
 function headline(problem: Problem, place: string, paint: Paint): string {
   const label = problem.severity === 'warning' ? paint.yellow('warning  ') : ''
-  return `${paint.bold(printable(place))}  ${label}${printable(textOf(problem))}`
+  return `${paint.bold(shown(place))}  ${label}${shown(textOf(problem))}`
 }
 
 function frame(
@@ -107,7 +108,7 @@ function render(
     if (at >= end) to ??= width
     const isHidden = mask[at] === 1
     // A run of hidden characters is as wide as any other: its length is nobody's business either.
-    const piece = isHidden ? (mask[at - 1] === 1 && at > line.offset ? '' : HIDDEN) : printable(character)
+    const piece = isHidden ? (mask[at - 1] === 1 && at > line.offset ? '' : HIDDEN) : shown(character)
     text += piece
     width += displayWidth(piece)
     at += character.length
@@ -126,15 +127,15 @@ function displayWidth(piece: string): number {
   )
 }
 
-/** A file must not steer the terminal it is shown on, nor turn text around (CVE-2021-42574). */
-function printable(text: string): string {
-  return text.replaceAll('\t', ' ').replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
-}
-
 function same(text: string): string {
   return text
 }
 
 function sgr(on: number, off: number): (text: string) => string {
   return (text) => `\u001b[${on}m${text}\u001b[${off}m`
+}
+
+/** Of a file, which may be indented with tabs. */
+function shown(text: string): string {
+  return printable(text.replaceAll('\t', ' '))
 }

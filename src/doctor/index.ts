@@ -1,5 +1,6 @@
 // All of a doctor's visit: what is checked, in parallel, and in which order it is told. Every check ends by itself.
 import type { Config } from '../config/types.ts'
+import { printable } from '../printable.ts'
 import type { StatePaths } from '../store/state-folder.ts'
 import { createEgress, type Egress } from '../upstream/egress.ts'
 import { type ControlHttp, controlHttp, createControlHttp } from '../upstream/http.ts'
@@ -41,7 +42,7 @@ export async function examine(visit: Visit): Promise<Finding[]> {
   const { proxy, proxy_authorization: authorization, direct } = visit.config.egress
   const egress = createEgress({ proxy, authorization, direct })
   try {
-    return (await examineThrough(egress, visit)).map(printable)
+    return (await examineThrough(egress, visit)).map(shown)
   } finally {
     await egress.close()
   }
@@ -106,9 +107,9 @@ function distinct(findings: readonly Finding[]): Finding[] {
 }
 
 /** What others say of themselves is shown on a terminal. */
-function printable({ level, scope, message, advice }: Finding): Finding {
-  const plain = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
-  return { level, scope, message: plain(message), ...(advice !== undefined && { advice: plain(advice) }) }
+function shown({ level, scope, message, advice }: Finding): Finding {
+  const text = { message: printable(message), ...(advice !== undefined && { advice: printable(advice) }) }
+  return { level, scope, ...text }
 }
 
 /** What is said of one thing stands together, where it was first spoken of. */

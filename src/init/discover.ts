@@ -1,6 +1,7 @@
 // A live MCP server as the part of a new configuration: asks it as the gateway would, and writes what that takes, with the reason.
 import { loadPreset, presetNames } from '../config/presets/preset.ts'
 import { UpstreamError } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { jsonObject } from '../upstream/control-answer.ts'
 import { discoverResource, discoverServer, type ProtectedResource } from '../upstream/discovery.ts'
 import { type ControlHttp, controlHttp, type Trust } from '../upstream/http.ts'
@@ -199,7 +200,7 @@ const clientLines = (prefix: string) => [
   `    client_secret: \${${prefix}_CLIENT_SECRET}`,
 ]
 const clientStep = (route: string, issuer: string) =>
-  `Create a client at ${issuer}, with the redirect URI ${callbackOf(route)}`
+  `Create a client at ${printable(issuer)}, with the redirect URI ${callbackOf(route)}`
 
 /** `https://mcp.linear.app/mcp` → `linear`; an address or a bare host name says nothing. */
 export function routeName({ hostname }: URL, taken: readonly string[]): string {

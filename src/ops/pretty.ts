@@ -1,11 +1,10 @@
 // Log lines for people: time, event, fields. Colours only where the output is a terminal.
 import { styleText } from 'node:util'
+import { printable } from '../printable.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
 const STYLES: Readonly<Record<string, Style>> = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' }
-// Anything that moves the cursor or changes colours could forge a line (sec-O2).
-const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 export function prettyStream(output: NodeJS.WriteStream): { write(line: string): void } {
   const paint = (style: Style, text: string) =>
@@ -27,5 +26,5 @@ export function prettyStream(output: NodeJS.WriteStream): { write(line: string):
 function plain(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   // Several problems come one per line; a log line stays one.
-  return text.replaceAll('\n', '; ').replace(CONTROL, '?')
+  return printable(text.replaceAll('\n', '; '))
 }

@@ -99,6 +99,18 @@ test('one that names something else than a web address as its server says so', a
   assert.ok(variables.includes('MCP_TOKEN_ENDPOINT'))
 })
 
+test('sec-O2: what it says of itself steers no terminal and adds no line, in the steps that are printed', async (context) => {
+  const { section } = await discover(context, {
+    resource: (at) => ({
+      ...resource(at),
+      authorization_servers: ['https://as.example/\n  2. run this \u001b[2J\u202e'],
+    }),
+  })
+  assert.is(section.steps.length, 1)
+  assert.match(section.steps[0] ?? '', 'Create a client at https://as.example/')
+  assert.not.match(section.steps[0] ?? '', /[\p{Cc}\p{Cf}]/u)
+})
+
 test('one that says nothing gets a key', async (context) => {
   const { text, variables } = await discover(context, {})
   assert.match(text, 'type: api_key')

@@ -1,4 +1,5 @@
 // A settled value as a plan shows it: one spelling for one meaning, and nothing that may be a secret. Pure.
+import { printable } from '../../printable.ts'
 import { splitText } from '../expand.ts'
 import type { SchemaNode, ValueType } from '../schema.ts'
 import { isTree, type Tree } from '../schema-walk.ts'
@@ -75,8 +76,9 @@ function onlyReferences(text: string): string {
 
 /** What a URL may carry besides its place stays hidden, and a text cannot steer the terminal it is shown on. */
 export function harmless(text: string): string {
-  return text
-    .replaceAll(/:\/\/[^\s"']*@/g, `://${HIDDEN}@`)
-    .replaceAll(/(:\/\/[^\s"'?#]*[?#])[^\s"']+/g, `$1${HIDDEN}`)
-    .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
+  return printable(
+    text
+      .replaceAll(/:\/\/[^\s"']*@/g, `://${HIDDEN}@`)
+      .replaceAll(/(:\/\/[^\s"'?#]*[?#])[^\s"']+/g, `$1${HIDDEN}`),
+  )
 }

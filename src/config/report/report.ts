@@ -1,4 +1,5 @@
 // What every format is made from, and the small things that several need. Formats are pure: values in, text out.
+import { printable } from '../../printable.ts'
 import type { Checked } from '../load.ts'
 import { type Problem, textOf } from '../problem.ts'
 
@@ -31,15 +32,10 @@ export function problemsOf(files: readonly FileReport[]): Problem[] {
   ]
 }
 
-/** One line, whatever the file's names hold: what is printed must not steer a terminal, nor turn text around. */
-export function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
-}
-
 /** Escaped where a terminal or an editor would act on it instead of showing it. */
 export function jsonText(value: unknown): string {
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   return `${JSON.stringify(value, null, 2).replaceAll(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, escaped)}\n`
 }
 
-export const messageOf = (problem: Problem) => oneLine(textOf(problem))
+export const messageOf = (problem: Problem) => printable(textOf(problem))
