@@ -131,6 +131,7 @@ function noteSession({ request, route, deps }: McpExchange, caller: Caller, head
   const brought = sessionOf(request.headers)
   const named = sessionOf(head.headers)
   if (request.method === 'DELETE' && brought !== undefined) deps.mcpSessions.forget(brought, caller, url)
+  if (isNamedTwice(head.headers)) return 'pass_without_session'
   // One that the client named itself may be of nobody here: it must not become the client's by that.
   if (named === undefined || named === brought) return 'pass'
   return deps.mcpSessions.remember(named, caller, url) ? 'pass' : 'pass_without_session'
@@ -152,16 +153,20 @@ async function refusal({ route, deps }: McpExchange, caller: Caller, head: Respo
   })
 }
 
-/** Undefined for one that was sent twice: the check of single headers has refused that already. */
+/** Undefined for one that was sent twice: a client's was refused by the check of single headers. */
 function sessionOf({ 'mcp-session-id': id }: IncomingHttpHeaders): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined
 }
+
+/** Each of them could be brought back, and none would be bound. */
+const isNamedTwice = ({ 'mcp-session-id': id }: IncomingHttpHeaders) => Array.isArray(id)
 
 // The upstream's own challenge would send the client to sign in at the upstream (sec-T14).
 function stopAtRefusal({ headers }: IncomingMessage, head: ResponseHead): Verdict {
   const demandsScopes = head.status === 403 && /\binsufficient_scope\b/.test(challengeOf(head) ?? '')
   if (head.status === 401 || demandsScopes) return 'stop'
   // No session begins with a failure, and nobody may learn an id that nobody guards.
+  if (isNamedTwice(head.headers)) return 'pass_without_session'
   const named = sessionOf(head.headers)
   return named === undefined || named === sessionOf(headers) ? 'pass' : 'pass_without_session'
 }
