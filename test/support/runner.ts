@@ -96,7 +96,8 @@ async function runBatch(folder: string, names: string[], limits: Limits): Promis
   const [first] = alone
   const isForgiven = together === undefined || isCleanBesideSkips(together)
   if (!isForgiven && first && alone.every(([, { failed }]) => failed === 0)) {
-    first[1].faults.push(`failed in one process with ${names.join(', ')}, and not alone`)
+    const why = together?.killed ?? `exit ${together?.exit}`
+    first[1].faults.push(`failed in one process with ${names.join(', ')} (${why}), and not alone`)
     first[1].output = together?.output ?? ''
     first[1].failed = 1
   }
@@ -137,7 +138,7 @@ async function spotlessResults(
 /** uvu writes each file's name above the lines of its suites, which end in `(passed / total)`. */
 function passedByFile(output: string, names: string[]): Map<string, number> {
   const starts = names
-    .map((name) => ({ name, at: output.indexOf(`${name}\n `) }))
+    .map((name) => ({ name, at: `\n${output}`.indexOf(`\n${name}\n `) }))
     .filter(({ at }) => at >= 0)
     .sort((a, b) => a.at - b.at)
   return new Map(

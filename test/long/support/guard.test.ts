@@ -1,5 +1,5 @@
 // The guard around uvu, tried on files that are broken in every way uvu alone would pass over.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -17,6 +17,7 @@ const run = async (files: Record<string, string>, input: Partial<RunInput> = {})
   let output = ''
   try {
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+    await mkdir(join(folder, 'deeper'))
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, `${name}.test.ts`), text)
     const write = (text: string) => {
       output += text
@@ -199,6 +200,15 @@ test('files that share a process are counted one by one', async () => {
   assert.equal(output.match(/^. \w {2}\d passed/gm), ['• a  1 passed', '• b  2 passed', '• c  1 passed'])
 })
 
+test('files of one name in different folders are told apart in a shared process', async () => {
+  const { ok, output } = await run(
+    { 'deeper/a': one('a'), a: one('a', "test('a', () => {})\ntest('b', () => {})") },
+    { filesPerProcess: 2 },
+  )
+  assert.is(ok, true)
+  assert.equal(output.match(/^. \S+ {2}\d passed/gm), ['• a  2 passed', '• deeper/a  1 passed'])
+})
+
 for (const name of [
   'a failing test',
   'an early exit with code 0',
@@ -227,7 +237,7 @@ test('what fails only beside other files fails the run, and says so', async () =
   }
   const { ok, output, summary } = await run(files, { filesPerProcess: 2 })
   assert.equal([ok, summary], [false, '2 passed, 1 failed'])
-  assert.match(output, /failed in one process with a\.test\.ts, b\.test\.ts, and not alone/)
+  assert.match(output, /failed in one process with a\.test\.ts, b\.test\.ts \(exit 1\), and not alone/)
   assert.match(output, /left behind/)
   assert.is((await run(files)).ok, true)
 })
