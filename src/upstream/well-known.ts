@@ -30,20 +30,30 @@ export interface BearerHints {
   readonly scope: string | undefined
 }
 
-/** Reads the first Bearer challenge; other schemes may stand before it. What is empty says nothing. */
+/** Reads the Bearer challenges; other schemes may stand before and between them. What is empty says nothing. */
 export function parseBearerHints(header: string | undefined): BearerHints {
-  const bearer = /(?:^|,)\s*Bearer\s+(.*)$/is.exec(header ?? '')?.[1] ?? ''
+  const parameters = bearerParameters(header ?? '')
   return {
-    resourceMetadata: challengeParameter(bearer, 'resource_metadata')?.trim() || undefined,
-    scope: challengeParameter(bearer, 'scope')?.trim() || undefined,
+    resourceMetadata: parameters.get('resource_metadata')?.trim() || undefined,
+    scope: parameters.get('scope')?.trim() || undefined,
   }
 }
 
-function challengeParameter(text: string, name: string): string | undefined {
-  const match = new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))`, 'i').exec(
-    text,
-  )
-  return match?.[1]?.replace(/\\(.)/g, '$1') ?? match?.[2]
+/** A word, with its value where it is a parameter (RFC 9110 §11.2). */
+const WORD = /([\s,]*)([^\s,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/gy
+
+/** Word by word: what looks like a parameter inside a quoted text is none. The first of a name counts. */
+function bearerParameters(header: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  let scheme = ''
+  for (const [, before = '', word = '', quoted, plain] of header.matchAll(WORD)) {
+    const name = word.toLowerCase()
+    const value = quoted?.replace(/\\(.)/g, '$1') ?? plain
+    // A scheme begins the header or follows a comma; another bare word is a part of a text that should be quoted.
+    if (value === undefined) scheme = scheme === '' || before.includes(',') ? name : scheme
+    else if (scheme === 'bearer' && !found.has(name)) found.set(name, value)
+  }
+  return found
 }
 
 /**
