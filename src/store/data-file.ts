@@ -1,7 +1,8 @@
 // Judges an LMDB data file before it is opened, because opening a foreign or cut-off file does not fail: it ends the
-// process (SIGSEGV on garbage, SIGBUS behind the end of the file). Reads only the two meta pages.
+// process (SIGSEGV on garbage, SIGBUS behind the end of the file). Most often it reads only the two meta pages.
 import { open } from 'node:fs/promises'
 import { endianness } from 'node:os'
+import { isAllWithin, NO_ROOT } from './data-pages.ts'
 
 /** Offsets in a meta page of LMDB data format 2, 64 bit (`MDB_meta` behind a page header of 24 bytes). */
 const MAGIC_AT = 24
@@ -12,11 +13,10 @@ const TRANSACTION_AT = 152
 const META_BYTES = 160
 
 const MAGIC_AND_FORMAT = Buffer.from('dec0efbe02000000', 'hex')
-const NO_ROOT = 2n ** 64n - 1n
 const LAYOUT_IS_KNOWN =
   endianness() === 'LE' && !['arm', 'ia32', 'mips', 'mipsel', 'ppc'].includes(process.arch)
 
-/** True for a file that LMDB can open: an empty one, or one whose newest meta page lies wholly within the file. */
+/** True for a file that LMDB can open: an empty one, or one that has all pages that its newest meta page leads to. */
 export async function isWholeDataFile(path: string): Promise<boolean> {
   const file = await open(path, 'r')
   try {
@@ -25,24 +25,29 @@ export async function isWholeDataFile(path: string): Promise<boolean> {
     const second = Buffer.alloc(META_BYTES)
     await file.read(first, 0, META_BYTES, 0)
     await file.read(second, 0, META_BYTES, first.readUInt32LE(PAGE_SIZE_AT))
+    if (!hasMagic(first) || !hasMagic(second)) return false
+    const { roots, lastPage, pageBytes } = newestOf(first, second)
+    if (!isPageSize(pageBytes) || roots.some((root) => root !== NO_ROOT && root > lastPage)) return false
     // The size last: a process that is writing lets the file grow before a meta page says so.
-    return areSoundMetaPages(first, second, (await file.stat()).size)
+    const pages = Math.floor((await file.stat()).size / pageBytes)
+    // It may be shorter than it says: pages at its end that were taken and freed in one transaction are never written.
+    return lastPage < BigInt(pages) || (await isAllWithin(roots, { file, pageBytes, pages }))
   } finally {
     await file.close()
   }
 }
 
-function areSoundMetaPages(first: Buffer, second: Buffer, fileBytes: number): boolean {
-  if (!hasMagic(first) || !hasMagic(second)) return false
+function newestOf(first: Buffer, second: Buffer) {
   const newest = transaction(first) > transaction(second) ? first : second
-  const pageBytes = BigInt(newest.readUInt32LE(PAGE_SIZE_AT) || first.readUInt32LE(PAGE_SIZE_AT))
-  const lastPage = newest.readBigUInt64LE(LAST_PAGE_AT)
-  const roots = ROOTS_AT.map((at) => newest.readBigUInt64LE(at))
-  // A database without records has its meta pages only, and these name pages that were never written.
-  const isEmpty = roots.every((root) => root === NO_ROOT)
-  const rootsExist = roots.every((root) => root === NO_ROOT || root <= lastPage)
-  return rootsExist && (isEmpty || (lastPage + 1n) * pageBytes <= BigInt(fileBytes))
+  return {
+    pageBytes: newest.readUInt32LE(PAGE_SIZE_AT) || first.readUInt32LE(PAGE_SIZE_AT),
+    lastPage: newest.readBigUInt64LE(LAST_PAGE_AT),
+    roots: ROOTS_AT.map((at) => newest.readBigUInt64LE(at)),
+  }
 }
+
+/** Of LMDB: powers of two up to 64 KiB. */
+const isPageSize = (bytes: number) => [12, 13, 14, 15, 16].includes(Math.log2(bytes))
 
 function hasMagic(meta: Buffer): boolean {
   return meta.subarray(MAGIC_AT, MAGIC_AT + MAGIC_AND_FORMAT.length).equals(MAGIC_AND_FORMAT)

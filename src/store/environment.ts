@@ -27,10 +27,10 @@ export async function prepareFolder(folder: string): Promise<boolean> {
     await touchPrivateFile(path)
     await assertPrivate(path)
   }
-  if (!(await isWholeDataFile(dataFile))) {
-    // Another process may be in the middle of making it.
-    await delay(100)
-    if (!(await isWholeDataFile(dataFile))) throw damaged(folder)
+  // Another process may be in the middle of making it, or of changing what is read.
+  for (let tries = 1; !(await isWholeDataFile(dataFile)); tries += 1) {
+    if (tries === 5) throw damaged(folder)
+    await delay(50)
   }
   return (await stat(dataFile)).size === 0
 }

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import * as assert from 'uvu/assert'
+import { isWholeDataFile } from '../../src/store/data-file.ts'
 import { openEmbeddedStore } from '../../src/store/embedded.ts'
 import { randomKeyring } from '../../src/store/keyring.ts'
 import { createSealer } from '../../src/store/seal.ts'
@@ -168,6 +169,52 @@ test('a damaged data file is refused with an error, not with a crash', async (co
   await writeFile(dataFile, sound)
   assert.is(await openError(folder), 'opened')
 })
+
+/** Says what LMDB says after a sweep whose last pages were taken and freed in one transaction: they were never written. */
+function claimingMore(bytes: Buffer, pages: number): Buffer {
+  const changed = Buffer.from(bytes)
+  for (const meta of [0, 4096]) changed.writeBigUInt64LE(BigInt(bytes.length / 4096 - 1 + pages), meta + 144)
+  return changed
+}
+
+test('a data file without the free pages at its end is whole, and one that lacks a used page is not', async (context) => {
+  const folder = await newFolder(context)
+  const store = await openEmbeddedStore(folder, Date.now)
+  const sizes = Array.from({ length: 400 }, (_, at) => (at % 9 === 0 ? 20_000 : 150))
+  const put = (size: number, at: number) => store.put(`grant/${at}`, 'x'.repeat(size), { indexes: ['all'] })
+  await Promise.all(sizes.map(put))
+  for (let at = 0; at < 400; at += 2) await store.cas(`grant/${at}`, 1, undefined)
+  await store.close()
+  const dataFile = join(folder, 'data.mdb')
+  const sound = await readFile(dataFile)
+  const short = claimingMore(sound, 9)
+  const cutTo = (pages: number) => writeFile(dataFile, short.subarray(0, pages * 4096))
+  const all = sound.length / 4096
+  const whole = []
+  for (let pages = all; pages > 1; pages -= 1) {
+    await cutTo(pages)
+    if (await isWholeDataFile(dataFile)) whole.push(pages)
+  }
+  const least = whole.at(-1) ?? Number.NaN
+  assert.equal(
+    whole,
+    Array.from({ length: all - least + 1 }, (_, at) => all - at),
+    'no gap',
+  )
+  for (const pages of [all, least]) {
+    await cutTo(pages)
+    await readAll(folder, sizes)
+  }
+  await cutTo(least - 1)
+  assert.match(await openError(folder), /is damaged: restore it/)
+})
+
+async function readAll(folder: string, sizes: readonly number[]): Promise<void> {
+  const store = await openEmbeddedStore(folder, Date.now)
+  for (const [at, size] of sizes.entries())
+    assert.is((await store.get<string>(`grant/${at}`))?.value.length, at % 2 === 0 ? undefined : size)
+  await store.close()
+}
 
 test('a path that is no folder, or whose data file is a folder, is refused', async (context) => {
   const folder = await newFolder(context)
