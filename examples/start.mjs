@@ -11,6 +11,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url))
 const port = Number(process.env.DEMO_PORT ?? DEFAULT_PORT)
 
+if (!(Number.isInteger(port) && port >= 0 && port <= 65_535))
+  giveUp(`DEMO_PORT is no port: write a number from 0 to 65535, or unset it for ${DEFAULT_PORT}.`)
 if (!existsSync(entry)) giveUp('dist/ is missing. Run `npm run build` first, or use `npm start`.')
 // Beside the gateway's state: what one of them remembers the other must not have forgotten.
 const { stateFolder } = await import('../dist/store/state-folder.js')

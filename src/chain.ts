@@ -7,6 +7,7 @@ import type {
   AuthorizationServerConfig,
   RouteConfig,
 } from './config/types.ts'
+import { durationText, sizeText } from './config/units.ts'
 
 export interface Step {
   readonly name: 'authenticate' | 'authorize' | 'attach' | 'identify' | 'forward'
@@ -159,6 +160,9 @@ function serverName(
 }
 
 function describeForward({ upstream, limits, timeouts }: RouteConfig): string {
-  const seconds = (ms: number) => (typeof ms === 'number' ? `${ms / 1000} s` : String(ms))
-  return `${upstream.url}, connect within ${seconds(timeouts.connect_ms)}, answer within ${seconds(timeouts.response_ms)}, bodies up to ${limits.max_body_bytes} bytes`
+  // Without an environment a value may still be `${NAME}`.
+  const duration = (ms: number) => (typeof ms === 'number' ? durationText(ms) : String(ms))
+  const { max_body_bytes: bytes } = limits
+  const size = typeof bytes === 'number' ? sizeText(bytes) : String(bytes)
+  return `${upstream.url}, connect within ${duration(timeouts.connect_ms)}, answer within ${duration(timeouts.response_ms)}, bodies up to ${size}`
 }

@@ -28,10 +28,10 @@ async function main(argv: readonly string[]): Promise<number> {
   return run(args)
 }
 
-async function report(error: unknown): Promise<number> {
+async function report(error: unknown, argv: readonly string[]): Promise<number> {
   if (error instanceof UsageError) {
     const advice = error.hint === undefined ? '' : ` ${error.hint}`
-    process.stderr.write(`${error.message}.${advice}\nSee mcp-oauth-gateway --help\n`)
+    process.stderr.write(`${error.message}.${advice}\nSee mcp-oauth-gateway ${helpOn(argv)}\n`)
     return EXIT.usage
   }
   if (error instanceof ConfigError) {
@@ -43,9 +43,15 @@ async function report(error: unknown): Promise<number> {
   return EXIT.unreadable
 }
 
+function helpOn(argv: readonly string[]): string {
+  const { name } = split(argv)
+  return name !== 'help' && Object.hasOwn(commands, name) ? `${name} --help` : '--help'
+}
+
 // `validate | head` closes the pipe early; that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
 
-process.exitCode = await main(process.argv.slice(2)).catch(report)
+const argv = process.argv.slice(2)
+process.exitCode = await main(argv).catch((error: unknown) => report(error, argv))

@@ -27,6 +27,7 @@ routes:
   open:
     upstream: https://d.example/mcp
     auth: none
+    timeouts: { response: 90s }
   asked:
     upstream: https://e.example/mcp
   signed:
@@ -50,6 +51,11 @@ function chainOf(name: string) {
   return requestChain(name, route, `https://gw.example/${name}`, config.authorization_servers)
 }
 const detail = (name: string, step: string) => chainOf(name).find((one) => one.name === step)?.detail
+
+test('durations and sizes are written as a file writes them', () => {
+  const forward = 'https://d.example/mcp, connect within 10s, answer within 1m30s, bodies up to 4MiB'
+  assert.is(detail('open', 'forward'), forward)
+})
 
 test('every way to the upstream is said in a sentence that holds no secret', () => {
   const expected = {

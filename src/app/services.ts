@@ -12,7 +12,8 @@ import { registrationBucket } from '../endpoints/register.ts'
 import type { Gateway } from '../gateway.ts'
 import { createMcpSessions } from '../mcp-sessions.ts'
 import type { Log } from '../ops/log.ts'
-import { openStore } from '../store/open.ts'
+import { type OpenedStore, openStore } from '../store/open.ts'
+import { refusalInWords } from '../store/private-files.ts'
 import { createSigningKeys } from '../store/signing-keys.ts'
 import type { StatePaths } from '../store/state-folder.ts'
 import { createStreams } from '../streams.ts'
@@ -43,7 +44,7 @@ interface ServicesInput {
 }
 
 export async function openServices({ config, paths, current, now, log }: ServicesInput): Promise<Services> {
-  const { store, sealer } = await openStore(config.store, paths, now)
+  const { store, sealer } = await openState(config, paths, now)
   const { proxy, proxy_authorization: authorization, direct } = config.egress
   const egress = createEgress({ proxy, authorization, direct })
   const http = createControlHttp({ egress })
@@ -74,5 +75,16 @@ export async function openServices({ config, paths, current, now, log }: Service
       await egress.close()
       await store.close()
     },
+  }
+}
+
+/** The file system's own words name a draft or a folder on the way, and not the setting. */
+async function openState(config: Config, paths: StatePaths, now: () => number): Promise<OpenedStore> {
+  try {
+    return await openStore(config.store, paths, now)
+  } catch (error) {
+    const refusal = refusalInWords(error)
+    if (refusal === undefined) throw error
+    throw new Error(`store.path: cannot make or open ${paths.store}: ${refusal}`, { cause: error })
   }
 }

@@ -27,13 +27,22 @@ export function readArgs<const T extends Options>(
   }
 }
 
+/** Reports have several formats; answers to a question have the one for machines. */
+function reportHint(option: string, known: readonly string[]): string | undefined {
+  if (option === '--json' && known.includes('format')) return 'Write --format json.'
+  return option === '--format' && known.includes('json') ? 'Write --json.' : undefined
+}
+
 /** Node's messages are long and name no alternative. Nothing but names of flags is repeated: it may be a secret. */
 function usageError(error: unknown, known: readonly string[]): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
     const option = /'(-{1,2}[^'=\s]+)/.exec(String(error))?.[1] ?? ''
     const candidates = known.map((name) => `--${name}`)
-    return new UsageError(`unknown flag ${option}`, didYouMean(option, candidates))
+    return new UsageError(
+      `unknown flag ${option}`,
+      reportHint(option, known) ?? didYouMean(option, candidates),
+    )
   }
   if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') {
     return new UsageError('this command takes nothing but flags')

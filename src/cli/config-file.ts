@@ -38,12 +38,31 @@ export async function readConfigText(file: string): Promise<ConfigText> {
 }
 
 export function unreadable(file: string, error: unknown): UnreadableFile {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-  return new UnreadableFile(file, REASONS[code] ?? code)
+  const code = codeOf(error)
+  const reason = REASONS[code] ?? code
+  // Nobody named it: who runs this for the first time has to be told what it looks for.
+  return new UnreadableFile(
+    file,
+    code === 'ENOENT' && file === DEFAULT_FILE ? `${reason}. ${FIRST_RUN}` : reason,
+  )
 }
+
+const FIRST_RUN = 'Write one with `mcp-oauth-gateway init`, or name another with --config.'
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is a file',
+}
+
+/** What to say when a file that a command makes cannot be written. */
+export function unwritable(file: string, error: unknown): string {
+  const code = codeOf(error)
+  const reasons = { ...REASONS, ENOENT: 'no such folder', EROFS: 'the file system is read-only' }
+  return `cannot write ${file}: ${reasons[code as keyof typeof reasons] ?? code}`
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
 }

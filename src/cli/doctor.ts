@@ -20,8 +20,8 @@ export async function run(args: string[]): Promise<number> {
   const source = await readConfigText(file)
   const loaded = loadOrReport(source)
   const findings = loaded
-    ? [configFinding(source, loaded), ...(await visit(file, loaded, positionals))]
-    : [fail('config', `${source.file} has mistakes`, 'Run: mcp-oauth-gateway validate --require-env')]
+    ? [configFinding(file, source, loaded), ...(await visit(file, loaded, positionals))]
+    : [fail('config', `${source.file} has mistakes`, `Run: ${validateCommand(file, ' --require-env')}`)]
   process.stdout.write(values.json ? asJson(findings) : asText(findings))
   return findings.some(({ level }) => level === 'FAIL') ? EXIT.failed : EXIT.ok
 }
@@ -37,16 +37,23 @@ function loadOrReport(source: ConfigText): Loaded | undefined {
   }
 }
 
-function configFinding({ file }: ConfigText, { config, warnings }: Loaded): Finding {
+/** To be pasted into a shell. */
+function validateCommand(file: string, flags = ''): string {
+  const named = /^[\w./@%+:,-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
+  const isDefault = file === configFile(undefined, process.env)
+  return `mcp-oauth-gateway validate${flags}${isDefault ? '' : ` ${named}`}`
+}
+
+function configFinding(file: string, source: ConfigText, { config, warnings }: Loaded): Finding {
   const routes = Object.keys(config.routes).length
-  const counted = `${file} is valid: ${count(routes, 'route')}`
+  const counted = `${source.file} is valid: ${count(routes, 'route')}`
   return warnings.length === 0
     ? ok('config', counted)
     : {
         level: 'warn',
         scope: 'config',
         message: `${counted}, ${count(warnings.length, 'warning')}`,
-        advice: 'Run: mcp-oauth-gateway validate',
+        advice: `Run: ${validateCommand(file)}`,
       }
 }
 

@@ -37,8 +37,10 @@ export async function run(args: string[]): Promise<number> {
   if (subject === undefined) return output.routes(Object.keys(side.side.config.routes), side)
   if (Object.hasOwn(side.side.config.routes, subject)) return output.routes([subject], side)
   if (schema.child(schema.root, subject)) return output.setting(settingNamed(schema, subject))
-  const known = [...Object.keys(side.side.config.routes), ...Object.keys(schema.root.properties ?? {})]
-  throw new UsageError(`there is no route or setting ${subject}`, didYouMean(subject, known))
+  const routes = Object.keys(side.side.config.routes)
+  const known = [...routes, ...Object.keys(schema.root.properties ?? {})]
+  const hint = didYouMean(subject, known) ?? `Routes: ${routes.join(', ')}.`
+  throw new UsageError(`there is no route or setting ${subject}`, hint)
 }
 
 /** A route's name has no dot. */

@@ -84,11 +84,12 @@ async function discovered(address: string, taken: readonly string[]): Promise<Se
   ) {
     throw new UsageError('--discover needs the URL of an MCP server', 'It starts with https:// or http://.')
   }
-  const { discoverSection, whyNot } = await import('../init/discover.ts')
+  const { discoverSection } = await import('../init/discover.ts')
   try {
     if (process.stderr.isTTY) process.stderr.write(`asking ${upstream.origin} …\n`)
     return await discoverSection(upstream, taken)
   } catch (error) {
+    const { whyNot } = await import('../doctor/observe.ts')
     process.stderr.write(`cannot look at ${upstream.origin}: ${whyNot(error)}\n`)
     return undefined
   }

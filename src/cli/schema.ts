@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { bundleSchema } from '../config/schema.ts'
 import { readArgs } from './args.ts'
+import { unwritable } from './config-file.ts'
 import { EXIT } from './exit.ts'
 
 const options = { out: { type: 'string' }, markdown: { type: 'boolean' } } as const
@@ -16,9 +17,7 @@ export async function run(args: string[]): Promise<number> {
   try {
     writeFileSync(out, text)
   } catch (error) {
-    process.stderr.write(
-      `cannot write ${out}: ${error instanceof Error ? error.message : 'unknown reason'}\n`,
-    )
+    process.stderr.write(`${unwritable(out, error)}\n`)
     return EXIT.unreadable
   }
   process.stdout.write(`${out}: written\n`)

@@ -21,7 +21,7 @@ import { version } from './version.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What is served, and where its state goes. */
+/** What is served, and whose state it is. */
 interface Plan {
   readonly source: Source
   /** What SIGHUP and `reload` read; undefined when flags are all there is. */
@@ -29,7 +29,8 @@ interface Plan {
   /** Whether edits of the file count by themselves. */
   readonly watch: boolean
   readonly env: Environment
-  readonly stateFolder: string
+  /** Asked once the text was found good: a port that is none makes no URL. */
+  readonly stateId: (config: Config) => string
 }
 
 /** Resolves with the exit code once the gateway has ended. */
@@ -45,12 +46,11 @@ export async function run(args: string[]): Promise<number> {
     printProblems(error.problems, new Map([[plan.source.name, plan.source.text]]), process.stderr)
     return EXIT.config
   }
-  const settings = loaded.config.observability.log
-  const log = createLog(settings)
+  const log = createLog(loaded.config.observability.log)
   for (const problem of loaded.warnings)
     log.warn('configuration warning', { problem: describeProblem(problem) })
   try {
-    return await serve(plan, log, settings.format)
+    return await serve(plan, loaded.config, log)
   } catch (error) {
     log.error('cannot start', { reason: reasonOf(error) })
     return EXIT.failed
@@ -63,13 +63,14 @@ function load({ source: { name, folder, text }, env }: Plan) {
 
 function planFromFile(file: string, watch: boolean): Plan {
   const path = resolve(file)
-  const env = process.env
+  const text = readText(file)
+  const id = stateIdForFile(realpathSync(path))
   return {
-    source: { name: file, folder: dirname(path), text: readText(file) },
+    source: { name: file, folder: dirname(path), text },
     file: path,
     watch,
-    env,
-    stateFolder: stateFolder(stateIdForFile(realpathSync(path)), env, process.platform),
+    env: process.env,
+    stateId: () => id,
   }
 }
 
@@ -88,23 +89,19 @@ function planFromFlags(flags: DocumentFlags): Plan {
     file: undefined,
     watch: false,
     env,
-    stateFolder: stateFolder(
-      stateIdForUrl(`http://localhost:${flags.port ?? 8002}`),
-      process.env,
-      process.platform,
-    ),
+    stateId: ({ server: { port } }) => stateIdForUrl(`http://localhost:${port}`),
   }
 }
 
-async function serve(plan: Plan, log: LeveledLog, format: 'auto' | 'pretty' | 'json'): Promise<number> {
+async function serve(plan: Plan, config: Config, log: LeveledLog): Promise<number> {
+  const folder = stateFolder(plan.stateId(config), process.env, process.platform)
   const onApplied = ({ observability }: Config) => log.setLevel(observability.log.level)
-  const { source, env, stateFolder } = plan
-  const app = await startApp({ source, env, stateFolder, log, onApplied })
-  const { file, watch } = plan
+  const { source, env, file, watch } = plan
+  const app = await startApp({ source, env, stateFolder: folder, log, onApplied })
   const follower = file === undefined ? undefined : followFile({ file, app, log, watch })
-  const control = follower && (await openControl(plan, app, follower, log))
+  const control = follower && (await openControl(plan, folder, { app, follower, log }))
   process.on('SIGHUP', () => hangUp(follower, log))
-  announce(plan, app, log, format)
+  announce(plan, app, log, config.observability.log.format)
   const signal = await ended()
   void ended().then(() => process.exit(EXIT.failed))
   const openStreams = [...app.openStreams().values()].reduce((sum, open) => sum + open, 0)
@@ -135,10 +132,9 @@ function hangUp(follower: Follower | undefined, log: LeveledLog): void {
 
 /** Found by the name of the file, too: a link may lead elsewhere by the time somebody asks. */
 async function openControl(
-  { source, file = '', stateFolder, env }: Plan,
-  app: App,
-  follower: Follower,
-  log: LeveledLog,
+  { source, file = '', env }: Plan,
+  stateFolder: string,
+  { app, follower, log }: { readonly app: App; readonly follower: Follower; readonly log: LeveledLog },
 ): Promise<ControlServer | undefined> {
   const control = createControl({ version: version(), app, source: source.name, file, follower })
   const alsoIn = stateFoldersOf(file, env).filter((folder) => folder !== stateFolder)

@@ -27,6 +27,8 @@ export interface CheckInput {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** Where relative `${file:…}` paths start. */
   readonly folder: string
+  /** The text is for a process whose environment is what it is. */
+  readonly isRunning?: boolean
   readonly readFile?: (path: string) => string
 }
 
@@ -62,10 +64,10 @@ export function analyse(input: CheckInput): Analysis {
 /** What the schema did not refuse goes on: later mistakes are found in the same run. */
 function checkRest(input: CheckInput, tree: Tree, refused: readonly Finding[], bare: SourceMap) {
   const discarded = discardRefused(tree, refused, schema)
-  const applied = applyPresets(discarded.tree)
+  const { lookup, secretFiles } = createLookup(input)
+  const applied = applyPresets(discarded.tree, lookup)
   const inherited = inheritDefaults({ version: 1, routes: {}, ...applied.tree })
   const map: SourceMap = { ...bare, inherited: inherited.sources, presets: applied.sources }
-  const { lookup, secretFiles } = createLookup(input)
   const settled = settle(inherited.tree, { schema, validator, lookup })
   const violations = checkRules(factsOf(input, tree, settled, discarded.pointers, map), discarded.pointers)
   const gone = new Set(discarded.pointers)
@@ -101,10 +103,11 @@ export function namesIn(tree: unknown, pointer: string): string[] {
   return isTree(map) ? Object.keys(map) : []
 }
 
-function createLookup({ env, folder, readFile = readText }: CheckInput) {
+function createLookup({ env, folder, isRunning = false, readFile = readText }: CheckInput) {
   const secretFiles: string[] = []
   const lookup: Lookup | undefined = env && {
     env,
+    isFixed: isRunning,
     readFile(path) {
       const absolute = isAbsolute(path) ? path : resolve(folder, path)
       if (!secretFiles.includes(absolute)) secretFiles.push(absolute)

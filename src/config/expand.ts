@@ -9,6 +9,8 @@ export type Piece =
 
 export interface Lookup {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** A process that runs already gets no new variables. */
+  readonly isFixed?: boolean
   /** Throws when the file cannot be read. */
   readonly readFile: (path: string) => string
 }
@@ -44,6 +46,13 @@ export function referencesIn(text: string): string[] {
   })
 }
 
+/** How a message about a text with references begins: what is wrong does not stand in the file. */
+export function subjectOf(text: string): string {
+  const references = referencesIn(text)
+  if (references.length === 0) return ''
+  return `what ${references.join(' and ')} ${references.length === 1 ? 'stands' : 'stand'} for `
+}
+
 /** Without an environment: the text when it refers to nothing, its mistake when it has one, else undefined. */
 export function expandOffline(text: string): Expanded | undefined {
   const pieces = splitText(text)
@@ -69,14 +78,14 @@ function reference(body: string, closed: boolean): Piece {
   return { kind: 'env', name: variable[1], fallback: variable[2] }
 }
 
-function fill(piece: Piece, { env, readFile }: Lookup): Expanded {
+function fill(piece: Piece, { env, isFixed = false, readFile }: Lookup): Expanded {
   switch (piece.kind) {
     case 'text':
       return { text: piece.text }
     case 'bad':
       return NO_REFERENCE
     case 'env':
-      return fillVariable(piece, Object.hasOwn(env, piece.name) ? env[piece.name] : undefined)
+      return fillVariable(piece, Object.hasOwn(env, piece.name) ? env[piece.name] : undefined, isFixed)
     case 'file':
       return fillFile(piece.path, readFile)
   }
@@ -86,6 +95,7 @@ function fill(piece: Piece, { env, readFile }: Lookup): Expanded {
 function fillVariable(
   { name, fallback }: Extract<Piece, { kind: 'env' }>,
   found: string | undefined,
+  isFixed: boolean,
 ): Expanded {
   const value = found || fallback
   if (value !== undefined) return { text: value }
@@ -93,7 +103,9 @@ function fillVariable(
   return {
     rule: 'variable/missing',
     message: `the environment variable ${name} is ${state}`,
-    hint: `Set ${name}.`,
+    hint: isFixed
+      ? `A running gateway sees no new variables: set ${name} and restart it, or use \${file:…}.`
+      : `Set ${name}.`,
   }
 }
 

@@ -77,9 +77,16 @@ export function nameFlags(problems: readonly Problem[]): Problem[] {
     const found = Object.entries(flagTargets).find(
       ([, { pointer }]) => pointer === problem.pointer.replace(/\/url$/, ''),
     )
-    return found ? { ...problem, path: `--${found[0]}` } : problem
+    const named = found ? { ...problem, path: `--${found[0]}` } : problem
+    const { hint = '' } = problem
+    return NAMES_SETTING.test(hint) ? { ...named, hint: `${hint} ${WRITE_A_FILE}` } : named
   })
 }
+
+/** What a hint about a file may name; of these, flags set the host and the port. */
+const NAMES_SETTING = /\b(?:server\.(?!host\b|port\b)|login\.)\w/
+const WRITE_A_FILE =
+  'No flag sets that: make a file of the other flags with `mcp-oauth-gateway init --from-flags -- …`, and write the rest there.'
 
 function writeDocument(flags: DocumentFlags, env: Environment): string {
   const line = (indent: number, name: string, flag: Flag) => {

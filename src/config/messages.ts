@@ -173,9 +173,10 @@ const LITERAL_SECRET = (schema: SchemaNode): Explained => ({
 function wrongType(data: unknown, schema: SchemaNode, source: string | undefined): Explained {
   if (!isScalar(data)) return { message: kindMessage(data), hint: hintOf(schema) }
   if (schema.type !== 'string') {
+    const isSwitch = data === true && schema.properties !== undefined && schema.required === undefined
     return {
       message: `must be ${KIND_NAMES[String(schema.type)] ?? 'another kind of value'}`,
-      hint: hintOf(schema),
+      hint: `${isSwitch ? 'Write {} for the defaults. ' : ''}${hintOf(schema)}`,
     }
   }
   if (source !== undefined && schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(source)) {

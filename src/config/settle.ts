@@ -1,6 +1,6 @@
 // The raw tree, already valid, to its final form: shorthands, variables, types, names, defaults. Driven by the schema.
 import { conversions, convertedName } from './convert.ts'
-import { expandOffline, expandText, type Lookup, referencesIn } from './expand.ts'
+import { expandOffline, expandText, type Lookup, subjectOf } from './expand.ts'
 import { childPointer, parsePointer } from './pointer.ts'
 import type { Finding } from './problem.ts'
 import type { SchemaNode } from './schema.ts'
@@ -87,13 +87,12 @@ type Outcome = { readonly value: unknown } | Omit<Finding, 'pointer'>
 function convert(schema: SchemaNode, raw: string, text: string, { validator }: Walk): Outcome {
   const type = schema['x-type']
   const converted = type === undefined ? { value: text } : conversions[type].convert(text)
-  const from = referencesIn(raw).join(' and ')
-  const subject = from === '' ? '' : `what ${from} stands for `
+  const subject = subjectOf(raw)
   if ('message' in converted) {
     return { ...converted, rule: `value/${type}`, message: subject + converted.message }
   }
   // Plain text was judged by the schema before; what came out of a variable was not.
-  const refused = from === '' ? undefined : validator.leaf(schema, converted.value)
+  const refused = subject === '' ? undefined : validator.leaf(schema, converted.value)
   if (!refused) return converted
   const message = refused.rule === 'schema/length' ? refused.message : 'does not fit here'
   return { ...refused, rule: 'value/schema', message: subject + message }

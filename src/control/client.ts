@@ -1,5 +1,5 @@
 // The command line's end of the control socket: finds the gateway that runs on a file, and asks it.
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { request } from 'node:http'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -12,9 +12,10 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Nobody listens where the gateway of this file would. */
 export class NotRunning extends Error {
   constructor(file: string, socket: string) {
-    super(
-      `no gateway runs on ${file}: nobody answers at ${socket}. Is it this file, and are you the gateway's user?`,
-    )
+    const why = existsSync(file)
+      ? `nobody answers at ${socket}. Is it this file, and are you the gateway's user?`
+      : 'there is no such file. Name the one that it was started with, by --config.'
+    super(`no gateway runs on ${file}: ${why}`)
     this.name = 'NotRunning'
   }
 }

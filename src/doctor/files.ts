@@ -72,8 +72,8 @@ export async function checkSecretFiles(files: readonly string[]): Promise<Findin
 
 /** What the gateway will refuse to start on. */
 export async function checkState(paths: StatePaths): Promise<Finding[]> {
-  const wrong = await Promise.all([paths.store, paths.key, paths.password].map(checkPrivate))
-  const found = wrong.flat()
+  const wrong = await Promise.all([paths.store, paths.key, paths.password].map(lookAt))
+  const found = [...refusedAtOnce(wrong.flat()), ...wrong.flat().flatMap(judgeError)]
   if (found.length > 0) return found
   const made = await stat(paths.store).then(
     () => true,
@@ -82,44 +82,56 @@ export async function checkState(paths: StatePaths): Promise<Finding[]> {
   return [made ? ok('store', `${paths.store} is private`) : await checkPlace(paths.store)]
 }
 
-async function checkPrivate(path: string): Promise<Finding[]> {
+interface Wrong {
+  readonly path: string
+  readonly error: unknown
+}
+
+async function lookAt(path: string): Promise<Wrong[]> {
   try {
     await assertPrivate(path)
     await access(path, constants.R_OK | constants.W_OK)
     return []
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return []
-    if (hasCode(error, 'EACCES') || hasCode(error, 'EROFS'))
-      return [
-        fail(
-          'store',
-          `${path} cannot be written by this user`,
-          'Run the gateway as its owner, or change the owner.',
-        ),
-      ]
-    const [message = '', command] = (error instanceof Error ? error.message : String(error)).split(': run ')
-    return [
-      fail(
-        'store',
-        message,
-        command === undefined ? 'Look at its owner and mode.' : `Run: ${command.replaceAll('`', '')}`,
-      ),
-    ]
+    return isAbsence(error) ? [] : [{ path, error }]
   }
 }
 
+/** One owner, or one mount, is what is wrong with all of them. */
+function refusedAtOnce(wrong: readonly Wrong[]): Finding[] {
+  const refused = wrong.filter(({ error }) => isRefusal(error)).map(({ path }) => path)
+  if (refused.length === 0) return []
+  const message = `${refused.join(' and ')} cannot be written by this user`
+  return [fail('store', message, 'Run the gateway as its owner, or change the owner.')]
+}
+
+function judgeError({ error }: Wrong): Finding[] {
+  if (isRefusal(error)) return []
+  const [message = '', command] = (error instanceof Error ? error.message : String(error)).split(': run ')
+  return [
+    fail(
+      'store',
+      message,
+      command === undefined ? 'Look at its owner and mode.' : `Run: ${command.replaceAll('`', '')}`,
+    ),
+  ]
+}
+
+const isAbsence = (error: unknown) => hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')
+const isRefusal = (error: unknown) => hasCode(error, 'EACCES') || hasCode(error, 'EROFS')
+
+/** By the nearest folder that is there. */
 async function checkPlace(store: string): Promise<Finding> {
+  const cannot = (why: string) =>
+    fail('store', `${store} cannot be made: ${why}`, 'Set store.path to a folder of the gateway.')
   for (let folder = dirname(store); ; folder = dirname(folder)) {
     try {
+      if (!(await stat(folder)).isDirectory()) return cannot(`${folder} is a file`)
       await access(folder, constants.W_OK | constants.X_OK)
       return ok('store', `${store} will be made at the first start`)
     } catch (error) {
-      if (hasCode(error, 'ENOENT') && folder !== dirname(folder)) continue
-      return fail(
-        'store',
-        `${store} cannot be made: ${folder} is not writable`,
-        'Set store.path to a folder of the gateway.',
-      )
+      if (isAbsence(error) && folder !== dirname(folder)) continue
+      return cannot(`${folder} is not writable`)
     }
   }
 }

@@ -76,22 +76,68 @@ export function inWords(code: string): string {
   const [, refusal, fault] = /^ERR_PROXY_(?:(\d+)|(.+))$/.exec(code) ?? []
   if (refusal !== undefined) return `the proxy (egress.proxy) answers ${refusal}`
   if (fault !== undefined) return `the proxy (egress.proxy): ${inWords(fault)}`
-  return WORDS[code] ?? code
+  return CAUSES[code]?.words ?? code
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  timeout: 'no answer in time',
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'no way to this host',
-  ENETUNREACH: 'no way to this network',
-  ENOTFOUND: 'no such host name',
-  EAI_AGAIN: 'name resolution does not work',
-  CERT_HAS_EXPIRED: 'its certificate has ended',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by an authority unknown here',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by an authority unknown here',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  private_address: 'it names a private address, which only the configuration may',
-  scheme: 'it names a URL that is not https',
+/** What to do about a host that gave no answer. */
+export function adviceFor(error: unknown): string {
+  const reason = error instanceof UpstreamError ? String(error.detail.reason) : ''
+  if (/^ERR_PROXY_\d/.test(reason))
+    return 'Ask whoever runs the proxy, check egress.proxy_authorization, or list the host in egress.direct.'
+  if (reason.startsWith('ERR_PROXY_')) return 'See egress.proxy.'
+  return CAUSES[reason]?.advice ?? 'Check the URL, name resolution and the firewall from this machine.'
+}
+
+interface Cause {
+  readonly words: string
+  readonly advice?: string
+}
+
+const ON_THE_WAY = 'Check the URL, and the firewall and the network from this machine.'
+const CERTIFICATE = 'See tls below.'
+const NO_TLS: Cause = {
+  words: 'it speaks no TLS there',
+  advice: 'Check scheme and port of the URL.',
+}
+
+const CAUSES: Readonly<Record<string, Cause>> = {
+  timeout: { words: 'no answer in time', advice: ON_THE_WAY },
+  ECONNREFUSED: {
+    words: 'connection refused',
+    advice: 'Nothing listens there: check host and port of the URL, and whether the server runs.',
+  },
+  ECONNRESET: {
+    words: 'connection reset',
+    advice: 'Check scheme and port of the URL, and what stands in between.',
+  },
+  EHOSTUNREACH: { words: 'no way to this host', advice: ON_THE_WAY },
+  ENETUNREACH: { words: 'no way to this network', advice: ON_THE_WAY },
+  ENOTFOUND: {
+    words: 'no such host name',
+    advice: 'Check the host name in the URL, and whether the name servers of this machine should know it.',
+  },
+  EAI_AGAIN: {
+    words: 'name resolution does not work',
+    advice: 'Check the name servers of this machine, and that it may reach them.',
+  },
+  CERT_HAS_EXPIRED: { words: 'its certificate has ended', advice: CERTIFICATE },
+  CERT_NOT_YET_VALID: { words: 'its certificate is not valid yet', advice: CERTIFICATE },
+  DEPTH_ZERO_SELF_SIGNED_CERT: { words: 'its certificate is self-signed', advice: CERTIFICATE },
+  SELF_SIGNED_CERT_IN_CHAIN: {
+    words: 'its certificate is signed by an authority unknown here',
+    advice: CERTIFICATE,
+  },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: {
+    words: 'its certificate is signed by an authority unknown here',
+    advice: CERTIFICATE,
+  },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: {
+    words: 'its certificate is signed by an authority unknown here',
+    advice: CERTIFICATE,
+  },
+  ERR_TLS_CERT_ALTNAME_INVALID: { words: 'its certificate is for another name', advice: CERTIFICATE },
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  private_address: { words: 'it names a private address, which only the configuration may' },
+  scheme: { words: 'it names a URL that is not https' },
 }

@@ -2,20 +2,32 @@
 import { connect } from 'node:net'
 import { type Finding, fail, ok } from './finding.ts'
 import { inWords } from './observe.ts'
+import { judgePeer, peerOf } from './tls.ts'
 
 const PATIENCE_MS = 8_000
+const SCOPE = 'egress.proxy'
+const BEHIND_IT = 'Check egress.proxy first: whatever else is said to be unreachable is behind it.'
 
-export async function checkProxy({ origin, protocol, hostname, port }: URL): Promise<Finding> {
-  const scope = 'egress.proxy'
+export async function checkProxy(proxy: URL): Promise<Finding> {
+  const { origin, protocol, hostname, port } = proxy
   const standard = protocol === 'https:' ? 443 : 80
   const refusal = await connectError(hostname.replace(/^\[|\]$/g, ''), Number(port) || standard)
-  return refusal === undefined
-    ? ok(scope, `${origin} takes connections`)
-    : fail(
-        scope,
-        `${origin} takes no connections: ${inWords(refusal)}`,
-        'Check egress.proxy first: whatever else is said to be unreachable is behind it.',
-      )
+  if (refusal !== undefined)
+    return fail(SCOPE, `${origin} takes no connections: ${inWords(refusal)}`, BEHIND_IT)
+  return (protocol === 'https:' ? await certificateFinding(proxy) : undefined) ?? isThere(proxy)
+}
+
+const isThere = ({ origin }: URL) => ok(SCOPE, `${origin} takes connections`)
+
+/** Undefined: it is good for long. */
+async function certificateFinding({ origin, host }: URL): Promise<Finding | undefined> {
+  try {
+    const judged = judgePeer(host, await peerOf(host), Date.now())
+    return judged && { ...judged, scope: SCOPE }
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException
+    return fail(SCOPE, `${origin} shows no certificate: ${inWords(code)}`, BEHIND_IT)
+  }
 }
 
 /** Undefined: there is none. */

@@ -5,7 +5,7 @@ import type { RouteConfig } from '../config/types.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import { knock } from '../upstream/probe.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-import { reasonOf } from './observe.ts'
+import { adviceFor, reasonOf } from './observe.ts'
 
 export async function checkUpstream(scope: string, route: RouteConfig, http: ControlHttp): Promise<Finding> {
   const url = new URL(route.upstream.url)
@@ -13,11 +13,7 @@ export async function checkUpstream(scope: string, route: RouteConfig, http: Con
     const { status } = await callAt(url, route, http)
     return judgeStatus(scope, url, route, status)
   } catch (error) {
-    return fail(
-      scope,
-      `${url.origin} gave no answer: ${reasonOf(error)}`,
-      'Check the URL, name resolution and the firewall from this machine.',
-    )
+    return fail(scope, `${url.origin} gave no answer: ${reasonOf(error)}`, adviceFor(error))
   }
 }
 

@@ -217,7 +217,7 @@ function isUrl(value: unknown): value is string {
 }
 
 /** Throws what is no answer of the server's. */
-export function whyNot(error: unknown): string {
+function whyNot(error: unknown): string {
   if (!(error instanceof UpstreamError)) throw error
   return error.message.replace('the upstream cannot be used: ', '').split(';')[0] ?? ''
 }

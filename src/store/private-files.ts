@@ -62,6 +62,23 @@ export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
+/** Why nothing can be kept at a path; undefined for what is not the file system's refusal. */
+export function refusalInWords(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return Object.hasOwn(REFUSALS, code) ? REFUSALS[code] : undefined
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EEXIST: 'it is a file',
+  // Folders on the way are made: where that does not help, it is no place for files, such as /proc.
+  ENOENT: 'nothing can be made there',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is a file',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+}
+
 async function syncFolder(folder: string): Promise<void> {
   if (WINDOWS) return
   const handle = await open(folder, 'r')

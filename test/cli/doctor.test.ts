@@ -110,6 +110,15 @@ test('a file with mistakes is not visited: the mistakes are shown', async () => 
   assert.is(code, 1)
 })
 
+test('a file of another name is named in the command that shows its mistakes', async () => {
+  const file = join(scene.folder, "alice's port.yaml")
+  await writeFile(file, 'version: 1\nserver: { port: 99999 }\nroutes: {}\n')
+  const { stdout } = await doctor(['-c', "alice's port.yaml"])
+  assert.match(stdout, "Run: mcp-oauth-gateway validate --require-env 'alice'\\''s port.yaml'\n")
+  const { stdout: named } = await doctor([], { MCP_GATEWAY_CONFIG: "alice's port.yaml" })
+  assert.match(named, 'Run: mcp-oauth-gateway validate --require-env\n')
+})
+
 test('a route that does not exist is wrong usage', async () => {
   const { code, stderr } = await doctor(['githbu'])
   assert.match(stderr, 'there is no route githbu. Did you mean "github"?')

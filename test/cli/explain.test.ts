@@ -117,6 +117,12 @@ test(
   SEVERAL_RUNS,
 )
 
+test('a subject that is nothing is answered with the routes there are', async () => {
+  const { code, stderr } = await explain('nope')
+  assert.is(code, 2)
+  assert.match(stderr, 'there is no route or setting nope. Routes: github, tavily.\n')
+})
+
 test('a setting is explained from the schema, without any file', async () => {
   const { code, stdout } = await runCli(['explain', 'routes.*.auth.type'], { cwd: tmpdir() })
   assert.is(code, 0)

@@ -118,6 +118,15 @@ test(
   SEVERAL_RUNS,
 )
 
+test('a variable that an edit brings in is told with what helps a gateway that runs', async () => {
+  write(YAML.replace('auth: none', 'auth: { type: api_key, value: "${NEW_KEY}" }'))
+  const { code, stderr } = await cli('reload')
+  assert.is(code, 1)
+  const advice = 'A running gateway sees no new variables: set NEW_KEY and restart it, or use ${file:…}.'
+  assert.match(stderr, `the environment variable NEW_KEY is not set. ${advice}`)
+  assert.ok(lines.some((line) => line.includes('reload refused') && line.includes(advice)))
+})
+
 test(
   'on another file, no gateway runs: exit 3 and where it was looked for',
   async () => {

@@ -75,6 +75,12 @@ test('references are told without their defaults', () => {
   assert.equal(referencesIn('a ${NAME:-secret} ${file:/x} $${NOT}'), ['${NAME}', '${file:/x}'])
 })
 
+test('a process that runs already is told that it sees no new variables', () => {
+  const outcome = expandText('${MISSING}', { ...lookup, isFixed: true })
+  assert.ok('message' in outcome)
+  assert.match(outcome.hint, /set MISSING and restart it, or use \$\{file:…\}/)
+})
+
 test('a text is split without losing a character', () => {
   const kinds = splitText('a ${B} $${c} ${file:/d}').map(({ kind }) => kind)
   assert.equal(kinds, ['text', 'env', 'text', 'text', 'text', 'file'])

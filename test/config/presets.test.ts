@@ -72,6 +72,26 @@ for (const name of NAMES) {
   })
 }
 
+for (const name of NAMES.filter((name) => preset(name).parameters)) {
+  test(`${name}: each parameter that cannot be had is told once, where it is written, and nothing else`, () => {
+    const names = Object.keys(preset(name).parameters ?? {})
+    const written = names.map((parameter) => `${parameter}: "\${${parameter.toUpperCase()}}"`).join(', ')
+    const text = `version: 1
+authorization_servers: { it: { preset: ${name}, preset_parameters: { ${written} }, client_id: a, client_secret: "\${SECRET}" } }
+routes: { a: { upstream: "https://a.example.com", auth: { type: authorization_code, authorization_server: it } } }
+`
+    const { problems } = checkConfig({ file: 'gateways.yaml', text, folder: '/', env: { SECRET: 's' } })
+    assert.equal(
+      problems.map(({ rule, path, message }) => [rule, path, message]),
+      names.map((parameter) => [
+        'variable/missing',
+        `authorization_servers.it.preset_parameters.${parameter}`,
+        `the environment variable ${parameter.toUpperCase()} is not set`,
+      ]),
+    )
+  })
+}
+
 test('a preset that leaves the address to discovery takes no secret along', () => {
   const entry = '{ preset: notion, client_id: a, client_secret: "${SECRET}" }'
   const auth = (type: string) => `{ type: ${type}, authorization_server: ${entry} }`

@@ -71,4 +71,24 @@ test.skipUnless(hasOpenssl, 'no openssl to make a certificate with')(
   },
 )
 
+test.skipUnless(hasOpenssl, 'no openssl to make a certificate with')(
+  'a proxy whose certificate is not trusted is to blame, and not who is behind it',
+  async (context) => {
+    const { key, cert } = certificate(context, 'localhost')
+    const proxy = createTlsServer({ key, cert })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    context.after(() => {
+      proxy.closeAllConnections()
+      proxy.close()
+    })
+    const host = `localhost:${(proxy.address() as AddressInfo).port}`
+    const told = await visit(yaml(`https://${host}`, 'http://mcp.corp.test/mcp'), { env })
+    assert.equal(about('egress.proxy', told), [
+      `FAIL egress.proxy: the certificate of ${host} is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT) → If an authority of your own signed it, name its file in NODE_EXTRA_CA_CERTS.`,
+    ])
+    assert.match(about('routes.a', told).join(), /the proxy \(egress\.proxy\): .* → See egress\.proxy\.$/)
+  },
+)
+
 test.run()

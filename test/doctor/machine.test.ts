@@ -66,6 +66,13 @@ test('state that is not there yet is no problem', async () => {
   ])
 })
 
+test('state that would lie in a file is told once, with the file', async () => {
+  const prepare = (folder: string) => writeFile(join(folder, 'state'), '')
+  assert.equal(about('store', await local(yaml('{ port: 0 }', ''), { prepare })), [
+    'FAIL store: (folder)/state/store cannot be made: (folder)/state is a file → Set store.path to a folder of the gateway.',
+  ])
+})
+
 test('a port is free, taken by this gateway, or taken by something else', async ({ after }) => {
   const other = await listen((_, response) => response.end('hello'), await freePort())
   after(other.close)

@@ -1,6 +1,8 @@
 // What `doctor` says of routes: upstreams, authorization servers, the client, the redirect URI.
 import type { ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
+import { adviceFor, reasonOf } from '../../src/doctor/observe.ts'
+import { UpstreamError } from '../../src/errors.ts'
 import { startDiscoveryUpstream } from '../support/discovery-upstream.ts'
 import { startGithub } from '../support/github.ts'
 import { type Handler, listen } from '../support/http.ts'
@@ -183,10 +185,32 @@ test('an upstream that is down is told once, and the others are asked all the sa
     `${head}  down: { upstream: "${gone}" }\n  up: { upstream: "${up.origin}", auth: none }\n`,
   )
   assert.equal(about('routes.down', told), [
-    `FAIL routes.down: ${gone} gave no answer: connection refused → Check the URL, name resolution and the firewall from this machine.`,
+    `FAIL routes.down: ${gone} gave no answer: connection refused → Nothing listens there: check host and port of the URL, and whether the server runs.`,
   ])
   assert.equal(about('routes.up', told), [`ok routes.up: ${up.origin} answers`])
 })
+
+const causes: [reason: string, words: RegExp, advice: RegExp][] = [
+  ['ECONNREFUSED', /^connection refused$/, /^Nothing listens there/],
+  ['ENOTFOUND', /^no such host name$/, /^Check the host name/],
+  ['EAI_AGAIN', /^name resolution does not work$/, /^Check the name servers/],
+  ['timeout', /^no answer in time$/, /firewall/],
+  ['CERT_HAS_EXPIRED', /certificate/, /^See tls below\.$/],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', /certificate/, /^See tls below\.$/],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', /certificate/, /^See tls below\.$/],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', /no TLS/, /scheme and port/],
+  ['ERR_PROXY_407', /answers 407$/, /egress\.proxy_authorization/],
+  ['ERR_PROXY_CERT_HAS_EXPIRED', /^the proxy .*certificate/, /^See egress\.proxy\.$/],
+  ['ESTRANGE', /^ESTRANGE$/, /^Check the URL, name resolution and the firewall/],
+]
+
+for (const [reason, words, advice] of causes) {
+  test(`no answer because of ${reason} has advice that fits`, () => {
+    const error = new UpstreamError('unreachable', 'the upstream could not be reached', { reason })
+    assert.match(reasonOf(error), words)
+    assert.match(adviceFor(error), advice)
+  })
+}
 
 test('a token endpoint that is down, or is none, is told', async ({ after }) => {
   const page = await listen((request, response) =>

@@ -1,5 +1,8 @@
 // Every configuration we show to newcomers is valid, as it stands and with its variables set.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { checkConfig, loadConfig } from '../../src/config/load.ts'
@@ -67,5 +70,18 @@ for (const folder of folders) {
     assert.ok(lines >= 5 && lines <= 20, `${lines} lines`)
   })
 }
+
+test('a DEMO_PORT that is no port is told in a sentence', async () => {
+  for (const port of ['abc', '1.5', '99999']) {
+    const child = spawn(process.execPath, [fileURLToPath(new URL('examples/start.mjs', root))], {
+      env: { ...process.env, DEMO_PORT: port },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const ended = once(child, 'exit')
+    const said = await text(child.stderr)
+    assert.is(said, 'DEMO_PORT is no port: write a number from 0 to 65535, or unset it for 9010.\n')
+    assert.equal(await ended, [1, null])
+  }
+})
 
 test.run()

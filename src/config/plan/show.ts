@@ -3,36 +3,13 @@ import { printable } from '../../printable.ts'
 import { splitText } from '../expand.ts'
 import type { SchemaNode, ValueType } from '../schema.ts'
 import { isTree, type Tree } from '../schema-walk.ts'
+import { durationText, sizeText } from '../units.ts'
 
 export const HIDDEN = '•••'
 
-const MS: readonly (readonly [unit: string, ms: number])[] = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-  ['ms', 1],
-]
-const BYTES: readonly (readonly [unit: string, bytes: number])[] = [
-  ['GiB', 1024 ** 3],
-  ['MiB', 1024 ** 2],
-  ['KiB', 1024],
-]
-
 const NUMBERS: Partial<Record<ValueType, (value: number) => string>> = {
-  duration: (ms) => {
-    let rest = ms
-    const parts = MS.map(([unit, size]) => {
-      const count = Math.floor(rest / size)
-      rest -= count * size
-      return count === 0 ? '' : `${count}${unit}`
-    })
-    return parts.join('') || '0s'
-  },
-  size: (bytes) => {
-    const [unit, size] = BYTES.find(([, one]) => bytes >= one && bytes % one === 0) ?? ['B', 1]
-    return `${bytes / size}${unit}`
-  },
+  duration: durationText,
+  size: sizeText,
 }
 
 export function showValue(schema: SchemaNode, value: unknown): string {

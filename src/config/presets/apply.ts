@@ -1,4 +1,5 @@
 // Fills what a preset knows under what the file says: the step between the schema and the defaults. The file wins.
+import { type Expanded, expandOffline, expandText, type Lookup, subjectOf } from '../expand.ts'
 import { childPointer } from '../pointer.ts'
 import type { Finding } from '../problem.ts'
 import { childValue, isTree, type Tree } from '../schema-walk.ts'
@@ -13,6 +14,8 @@ export interface Applied {
 }
 
 interface Walk {
+  /** Absent: variables are left as they are. */
+  readonly lookup: Lookup | undefined
   readonly sources: Map<string, string>
   readonly findings: Finding[]
 }
@@ -38,8 +41,8 @@ const ONLY_FOR: Readonly<Record<string, string>> = {
   audience: 'client_credentials',
 }
 
-export function applyPresets(tree: Tree): Applied {
-  const walk: Walk = { sources: new Map(), findings: [] }
+export function applyPresets(tree: Tree, lookup: Lookup | undefined): Applied {
+  const walk: Walk = { lookup, sources: new Map(), findings: [] }
   const named = new Map<string, Chosen>()
   const servers = mapValues(tree.authorization_servers, '/authorization_servers', (server, pointer, name) => {
     const chosen = choose(server, pointer, walk)
@@ -51,7 +54,7 @@ export function applyPresets(tree: Tree): Applied {
     return isTree(auth) ? { ...route, auth: fillAuth(auth, `${pointer}/auth`, named, walk) } : route
   })
   const whole = { ...tree, ...(servers && { authorization_servers: servers }), ...(routes && { routes }) }
-  return { tree: whole, ...walk }
+  return { tree: whole, sources: walk.sources, findings: walk.findings }
 }
 
 function fillAuth(auth: Tree, pointer: string, named: ReadonlyMap<string, Chosen>, walk: Walk): Tree {
@@ -95,7 +98,7 @@ function fillServer(server: Tree, chosen: Chosen, walk: Walk): Tree {
   return { ...filled, ...Object.fromEntries(maps) }
 }
 
-/** What still holds a placeholder is left out: that its parameter is missing was already said. */
+/** What still holds a placeholder is left out: what is wrong with its parameter was already said. */
 function fill(own: Tree, offered: Tree, at: string, { values, pointer }: Chosen, walk: Walk): Tree {
   const added = Object.entries(offered).flatMap(([name, text]) => {
     const filled = fillPlaceholders(String(text), values)
@@ -109,18 +112,24 @@ function fill(own: Tree, offered: Tree, at: string, { values, pointer }: Chosen,
 function choose(server: Tree, pointer: string, walk: Walk): Chosen | undefined {
   const given = isTree(server.preset_parameters) ? server.preset_parameters : {}
   const preset = typeof server.preset === 'string' ? loadPreset(server.preset) : undefined
-  const at = `${pointer}/preset_parameters`
   if (preset === undefined) return undefined
-  const parameters = preset.parameters ?? {}
-  walk.findings.push(...checkParameters(preset, given, at))
-  const values = Object.entries(parameters).flatMap(([name, parameter]) => {
+  const faults = checkParameters(preset, given, `${pointer}/preset_parameters`, walk.lookup)
+  walk.findings.push(...faults)
+  const wrong = new Set(faults.map((fault) => fault.pointer))
+  const values = Object.entries(preset.parameters ?? {}).flatMap(([name, parameter]) => {
     const value = childValue(given, name) ?? parameter.default
-    return value === undefined ? [] : [[name, String(value)]]
+    const isWrong = wrong.has(childPointer(`${pointer}/preset_parameters`, name))
+    return value === undefined || isWrong ? [] : [[name, String(value)]]
   })
   return { preset, values: Object.fromEntries(values), pointer }
 }
 
-function checkParameters({ name: preset, parameters = {} }: Preset, given: Tree, at: string): Finding[] {
+function checkParameters(
+  { name: preset, parameters = {} }: Preset,
+  given: Tree,
+  at: string,
+  lookup: Lookup | undefined,
+): Finding[] {
   const rule = 'preset/parameter'
   const names = Object.keys(parameters)
   const unknown = Object.keys(given).filter((name) => !names.includes(name))
@@ -132,23 +141,28 @@ function checkParameters({ name: preset, parameters = {} }: Preset, given: Tree,
     return { rule, pointer: childPointer(at, name), at: 'key', message, hint }
   })
   const wrong = Object.entries(parameters).flatMap(([name, parameter]): Finding[] => {
-    const fault = meant.has(name) ? undefined : faultOf(childValue(given, name), parameter)
+    const fault = meant.has(name) ? undefined : faultOf(childValue(given, name), parameter, lookup)
     return fault ? [{ rule, pointer: childPointer(at, name), ...fault }] : []
   })
   return [...strange, ...wrong]
 }
 
-/** A `${…}` is judged as part of the URL it ends up in. */
+/** Judged here and not in what it becomes part of: there nobody could tell which parameter is to blame. */
 function faultOf(
   value: unknown,
   parameter: PresetParameter,
-): Pick<Finding, 'at' | 'message' | 'hint'> | undefined {
+  lookup: Lookup | undefined,
+): (Partial<Finding> & Pick<Finding, 'message'>) | undefined {
   const hint = `${parameter.description}, such as ${parameter.example}.`
   if (value === undefined)
     return parameter.default === undefined ? { at: 'key', message: 'is missing', hint } : undefined
-  const text = String(value)
-  const fits = text.includes('${') || new RegExp(`^(?:${parameter.pattern ?? '.+'})$`, 'u').test(text)
-  return fits ? undefined : { message: 'does not fit here', hint }
+  const written = String(value)
+  const expanded: Expanded | undefined = lookup ? expandText(written, lookup) : expandOffline(written)
+  // Not known without an environment.
+  if (expanded === undefined) return undefined
+  if ('message' in expanded) return expanded
+  if (new RegExp(`^(?:${parameter.pattern ?? '.+'})$`, 'u').test(expanded.text)) return undefined
+  return { message: `${subjectOf(written)}does not fit here`, hint }
 }
 
 function mapValues(
