@@ -2,6 +2,7 @@
 // that no token, code or secret gets in by being part of something.
 import { pino } from 'pino'
 import type { LogDetail } from '../errors.ts'
+import { printableJson } from '../printable.ts'
 import { prettyStream } from './pretty.ts'
 
 type Write = (event: string, fields?: LogDetail) => void
@@ -34,6 +35,7 @@ export function createLog(
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: printableJson },
     },
     destination,
   )

@@ -1,5 +1,5 @@
 // What every format is made from, and the small things that several need. Formats are pure: values in, text out.
-import { printable } from '../../printable.ts'
+import { printable, printableJson } from '../../printable.ts'
 import type { Checked } from '../load.ts'
 import { type Problem, textOf } from '../problem.ts'
 
@@ -34,8 +34,7 @@ export function problemsOf(files: readonly FileReport[]): Problem[] {
 
 /** Escaped where a terminal or an editor would act on it instead of showing it. */
 export function jsonText(value: unknown): string {
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return `${JSON.stringify(value, null, 2).replaceAll(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, escaped)}\n`
+  return `${printableJson(JSON.stringify(value, null, 2))}\n`
 }
 
 export const messageOf = (problem: Problem) => printable(textOf(problem))
