@@ -10,7 +10,7 @@ import type { Config } from './config/types.ts'
 import { countRoutes } from './control/numbers.ts'
 import type { Numbers } from './control/protocol.ts'
 import { routesSince, type Since } from './control/since.ts'
-import { forgetDepartedUsers } from './departed.ts'
+import { admitUsers, forgetDepartedUsers } from './departed.ts'
 import { errorFields, GatewayError, UpstreamError } from './errors.ts'
 import { watchExchanges } from './exchanges.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
@@ -81,8 +81,9 @@ const LAST_REFRESHES_MS = 3_000
 /** Throws ConfigError when the configuration is not valid, and the reason when the store or the port can't be had. */
 export async function startApp(options: AppOptions): Promise<App> {
   const { source, env, stateFolder, log, now = Date.now, onApplied } = options
-  const load = (text: string): Loaded => loadConfig({ file: source.name, folder: source.folder, text, env })
-  const first = load(source.text)
+  const input = { file: source.name, folder: source.folder, env }
+  const load = (text: string): Loaded => loadConfig({ ...input, text, isRunning: true })
+  const first = loadConfig({ ...input, text: source.text })
   const paths = statePaths(stateFolder, storePath(first.config), source.folder)
   let gateway: Gateway | undefined
   const current = (): Gateway => {
@@ -121,6 +122,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     restartPending: [],
     since: routesSince(undefined, first.config, gateway.generation),
   }
+  await admitUsers(gateway, deps)
   await forgetDepartedUsers(gateway, deps)
   warmUp(gateway, log)
 
@@ -132,6 +134,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Again, in case the store failed after the last swap: who comes back now must inherit nothing.
     const previous = current()
     await forgetDepartedUsers(previous, deps)
+    await admitUsers(next, deps)
     gateway = next
     const restartPending = restartSettings(first.config, loaded.config)
     const since = routesSince(running.since, loaded.config, next.generation)
@@ -218,7 +221,9 @@ async function atMost(timeoutMs: number, work: Promise<unknown>): Promise<void> 
 async function listen(server: FastifyInstance, { server: { host, port } }: Config): Promise<number> {
   await server.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
-    throw new Error(`port ${port} on ${host} is taken: stop what listens there, or set another server.port`)
+    throw new Error(
+      `port ${port} on ${host} is taken: stop what listens there, or set another port (server.port, or --port)`,
+    )
   })
   const address = server.addresses()[0]
   if (typeof address !== 'object') throw new Error('the server has no TCP address')

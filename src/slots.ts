@@ -16,7 +16,7 @@ export interface Caller {
   /** Hash of the access token that was presented. */
   readonly tokenHash: string
   /** The JWT that was presented, on a route that takes another issuer's tokens. It goes to the configured authorization server for an exchange, and nowhere else. */
-  readonly jwt?: string
+  readonly jwt?: { readonly text: string; readonly expiresAtMs: number }
   readonly route: string
   readonly scopes: readonly string[]
 }
@@ -33,7 +33,7 @@ export interface UpstreamLink {
   scopes(subject: Subject | undefined, requested: readonly string[]): Promise<readonly string[]>
   /** A sign-in begun under another fingerprint is not finished under this one. Undefined: not known yet. */
   fingerprint(): Promise<string | undefined>
-  /** Whether this person's link serves the route as it is now, and was asked for all that is needed beyond that. */
+  /** Whether this person's link serves the route as the file has it now, and all that is needed beyond that was asked for, if in vain. While there is no fingerprint nothing speaks against it. */
   isGood(subject: Subject, needed: readonly string[]): Promise<boolean>
   /** The upstream account that this person connected; undefined when there is none, or none that works. */
   account?(subject: Subject): Promise<LinkedAccount | undefined>
@@ -54,8 +54,8 @@ export interface Begun {
   readonly pending: UpstreamPending
 }
 
-/** `overtaken`: nothing was redeemed. Another sign-in of that person has brought scopes meanwhile that this one's page did not show, and that would be lost with its tokens. */
-export type Finished = 'connected' | 'overtaken'
+/** `overtaken`: nothing was redeemed. Another sign-in of that person has brought scopes meanwhile that this one's page did not show, and that would be lost with its tokens. `reduced`: the server refused scopes that can be done without, and the next request has less of them. */
+export type Finished = 'connected' | 'overtaken' | 'reduced'
 
 /** What the page says on which people paste their own key. `finish` takes the key as the answer's `key`. */
 export interface KeyForm {
@@ -159,8 +159,8 @@ export interface Login {
   /** How its subjects begin. */
   readonly prefix: string
   readonly prompt: LoginPrompt
-  /** Whether somebody else may have the same subject later. Then leaving the configuration must end everything they had. */
-  readonly hasReusableNames: boolean
+  /** Subjects that somebody else may be later. Leaving the configuration must end everything they had. */
+  readonly reusableNames: ReadonlySet<Subject>
   /** How long a browser stays signed in. */
   readonly sessionTtlMs: number
   /** Who the form's sender is. Throws LoginRefused with a sentence for the page. */

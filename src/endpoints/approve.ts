@@ -11,11 +11,12 @@ import { bindCookies, unbindCookie } from './browser-binding.ts'
 import { consentReply, OTHER_LIST } from './consent-reply.ts'
 import { listDigest, scopesAtStake } from './consented-scopes.ts'
 import { codeReply } from './grants.ts'
+import type { Person } from './known-subjects.ts'
 import type { SignedIn } from './sessions.ts'
 import type { Submission } from './submission.ts'
 import { advance } from './transactions.ts'
 
-export interface Approver extends Omit<SignedIn, 'profile'> {
+export interface Approver extends Person {
   readonly cookies?: readonly string[]
   /** Their session, which begins with the consent. Resolves with its cookie. */
   readonly begin?: () => Promise<string>
@@ -23,7 +24,7 @@ export interface Approver extends Omit<SignedIn, 'profile'> {
 
 export async function approve(
   submission: Submission,
-  { subject, cookies = [], begin }: Approver,
+  { subject, epoch, cookies = [], begin }: Approver,
   relink = false,
 ): Promise<Reply> {
   const { gateway, deps, form, entry, route } = submission
@@ -31,14 +32,20 @@ export async function approve(
   if (profile === undefined || !mayUse(route.access, profile))
     return refuseAccess(submission, subject, cookies)
   const consented = await scopesAtStake(route, subject, entry.value.scopes)
-  const approved: Approved = { ...submission, signedIn: { subject, profile }, consented, cookies, begin }
+  const approved: Approved = {
+    ...submission,
+    signedIn: { subject, epoch, profile },
+    consented,
+    cookies,
+    begin,
+  }
   if (!sameHash(form.get('scopes') ?? '', listDigest(consented))) return showAgain(approved)
   const { link } = route.auth
   if (link !== undefined && (relink || !(await isConnected(link, subject, entry.value))))
     return toUpstream(approved, link, relink)
   deps.log.info('consent given', { subject, route: route.name })
   await advance(entry, { stage: 'done', subject, consented }, deps)
-  return codeReply({ ...entry.value, consented }, subject, route, gateway, deps, [
+  return codeReply({ ...entry.value, consented }, approved.signedIn, route, gateway, deps, [
     ...(await sessionCookies(approved)),
     unbindCookie(entry.value, gateway),
   ])
@@ -65,6 +72,8 @@ function showAgain({ gateway, deps, bound, route, signedIn, cookies, begin }: Ap
 
 /** A sign-in is when the upstream is asked for all that is due, whichever client it is due for. */
 async function isConnected(link: UpstreamLink, subject: Subject, { scopes }: Transaction): Promise<boolean> {
+  // Where the server is not known yet, going there is what looks it up.
+  if ((await link.fingerprint()) === undefined) return false
   return link.isGood(subject, await link.scopes(subject, scopes))
 }
 

@@ -76,7 +76,7 @@ async function issuerToken(
     clientId,
     grantId: undefined,
     tokenHash: hashToken(token),
-    jwt: token,
+    jwt: { text: token, expiresAtMs },
     route: route.name,
     scopes,
   }

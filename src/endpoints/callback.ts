@@ -6,7 +6,7 @@ import { parseParameters } from '../oauth/parameters.ts'
 import { sameHash } from '../oauth/tokens.ts'
 import { mayUse } from '../policy/access.ts'
 import type { Reply } from '../reply.ts'
-import type { Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
+import type { UpstreamLink, UpstreamPending } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { redirectError } from './authorize.ts'
@@ -14,7 +14,9 @@ import { checkBrowser, unbindCookie } from './browser-binding.ts'
 import { consentReply, OTHER_LIST } from './consent-reply.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
+import { checkStillThere, type Person } from './known-subjects.ts'
 import { currentSession } from './sessions.ts'
+import { checkStillSo, liveRoute } from './submission.ts'
 import { advance, configurationChanged, loadTransaction } from './transactions.ts'
 
 export const callback: Handle = async (request, gateway, deps) => {
@@ -23,32 +25,34 @@ export const callback: Handle = async (request, gateway, deps) => {
   const transaction = entry.value
   const pending = checkState(transaction, state, request.path, deps)
   const browserSecret = await checkSameBrowser(entry, request, gateway, deps)
-  const subject = await checkSameUser(transaction, request, gateway, deps)
-  const { route, link } = await liveLink(transaction, pending, gateway)
+  const person = await checkSameUser(transaction, request, gateway, deps)
+  const { subject } = person
+  const { route, link } = await liveLink(transaction, pending, gateway, deps)
   // Consumed before the exchange: a second click must not redeem the code again (sec-C5).
   await advance(entry, { stage: 'done' }, deps)
   const cookies = [unbindCookie(transaction, gateway)]
   try {
     const finished = await link.finish(subject, pending, new URLSearchParams(request.query))
-    if (finished === 'overtaken')
+    if (finished !== 'connected')
       return await askAgain({ id: transaction.id, browserSecret, request, route }, gateway, deps)
+    await checkStillThere(person, gateway, deps)
     deps.log.info('upstream connected', { subject, route: route.name })
-    return await codeReply(transaction, subject, route, gateway, deps, cookies)
+    return await codeReply(transaction, person, route, gateway, deps, cookies)
   } catch (error) {
     return failed(error, transaction, gateway, deps, cookies)
   }
 }
 
-interface Overtaken {
+interface NotFinished {
   readonly id: string
   readonly browserSecret: string
   readonly request: EndpointRequest
   readonly route: Route
 }
 
-/** Back to screen 1, in the browser that it is bound to: what is to be asked for together nobody has said yes to yet. */
+/** Back to screen 1, in the browser that it is bound to: what is to be asked for now nobody has said yes to yet. */
 async function askAgain(
-  { id, browserSecret, request, route }: Overtaken,
+  { id, browserSecret, request, route }: NotFinished,
   gateway: Gateway,
   deps: Deps,
 ): Promise<Reply> {
@@ -108,9 +112,9 @@ export async function checkSameUser(
   request: EndpointRequest,
   gateway: Gateway,
   deps: Deps,
-): Promise<Subject> {
+): Promise<Person> {
   const session = await currentSession(request, gateway, deps)
-  if (session !== undefined && session.subject === transaction.subject) return session.subject
+  if (session !== undefined && session.subject === transaction.subject) return session
   throw new PageError(
     403,
     'You signed in as somebody else meanwhile',
@@ -119,18 +123,19 @@ export async function checkSameUser(
   )
 }
 
-/** The sign-in is finished only under the configuration it was begun under, as far as credentials go (sec-H4). */
+/** The sign-in is finished only under the configuration it was begun under, as far as credentials and the code go (sec-H4). */
 export async function liveLink(
   transaction: Transaction,
   pending: UpstreamPending,
   gateway: Gateway,
+  deps: Deps,
 ): Promise<{ route: Route; link: UpstreamLink }> {
-  const route = gateway.routes.get(transaction.route)
-  const link = route?.auth.link
-  if (route === undefined || link === undefined || (await link.fingerprint()) !== pending.fingerprint)
-    throw configurationChanged()
+  const route = liveRoute(transaction, gateway)
+  const { link } = route.auth
+  if (link === undefined || (await link.fingerprint()) !== pending.fingerprint) throw configurationChanged()
   const profile = transaction.subject && gateway.profile(transaction.subject)
   if (profile === undefined || !mayUse(route.access, profile)) throw configurationChanged()
+  await checkStillSo(transaction, route, gateway, deps)
   return { route, link }
 }
 

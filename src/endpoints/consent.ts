@@ -1,19 +1,21 @@
 // POST /login and POST /consent: the answer to screen 1. Signs the person in if need be; a yes goes on in approve.ts.
 import { LoginRefused, OAuthError, PageError } from '../errors.ts'
 import type { Reply } from '../reply.ts'
-import type { Login } from '../slots.ts'
+import type { Login, Subject } from '../slots.ts'
 import { type Approver, approve, endWith, tellClient } from './approve.ts'
 import { consentReply } from './consent-reply.ts'
 import type { Handle } from './endpoint.ts'
+import { epochOf } from './known-subjects.ts'
 import { currentSession, endSession, startSession } from './sessions.ts'
 import { checkCsrf, checkStillSo, checkSubmission, type Submission } from './submission.ts'
 
 /** The form with a password: its token does not depend on who is signed in, since the password decides. */
 export const login: Handle = async (request, gateway, deps) => {
   const submission = await checkSubmission(request, gateway, deps)
+  const { entry, route } = submission
   checkCsrf(submission, undefined)
   if (submission.form.get('decision') === 'deny') return deny(submission)
-  await checkStillSo(submission)
+  await checkStillSo(entry.value, route, gateway, deps)
   try {
     return await approve(submission, await signIn(submission))
   } catch (error) {
@@ -25,30 +27,33 @@ export const login: Handle = async (request, gateway, deps) => {
 /** The form of somebody who is signed in already, or of nobody where nobody is asked. */
 export const consent: Handle = async (request, gateway, deps) => {
   const submission = await checkSubmission(request, gateway, deps)
+  const { entry, route } = submission
   const session = await currentSession(request, gateway, deps)
   checkCsrf(submission, session?.subject)
   const decision = submission.form.get('decision')
   if (decision === 'switch') return switchAccount(submission)
   if (decision !== 'allow' && decision !== 'relink')
     return session ? denyForGood(submission) : deny(submission)
-  await checkStillSo(submission)
+  await checkStillSo(entry.value, route, gateway, deps)
   return approve(submission, session ?? (await nobody(submission)), decision === 'relink')
 }
 
 async function signIn(submission: Submission): Promise<Approver> {
   const { form, gateway, deps } = submission
   const chosen = loginOf(submission, 'password')
-  const subject = await chosen.submit(form)
-  deps.log.info('signed in', { subject })
-  return { subject, cookies: [await startSession(subject, chosen, gateway, deps)] }
+  // Read before the password is checked: by the time it is, the name may be another person's.
+  const epoch = await epochOf(`${chosen.prefix}${form.get('username') ?? ''}` as Subject, deps)
+  const person = { subject: await chosen.submit(form), epoch }
+  deps.log.info('signed in', { subject: person.subject })
+  return { ...person, cookies: [await startSession(person, chosen, gateway, deps)] }
 }
 
 /** Where nobody proves anything, nothing is kept of who does not consent (sec-C16). */
 async function nobody(submission: Submission): Promise<Approver> {
   const { form, gateway, deps } = submission
   const chosen = loginOf(submission, 'anonymous')
-  const subject = await chosen.submit(form)
-  return { subject, begin: () => startSession(subject, chosen, gateway, deps) }
+  const person = { subject: await chosen.submit(form), epoch: 0 }
+  return { ...person, begin: () => startSession(person, chosen, gateway, deps) }
 }
 
 function loginOf({ gateway }: Submission, kind: Login['prompt']['kind']): Login {

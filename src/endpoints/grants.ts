@@ -4,22 +4,23 @@ import { grantExpiresAtMs, issueCode } from '../oauth/grant.ts'
 import { redirectLocation } from '../oauth/redirect-uri.ts'
 import { hashToken, mintGrantId, mintToken, type PresentedToken } from '../oauth/tokens.ts'
 import { type Reply, redirectReply } from '../reply.ts'
-import type { Subject } from '../slots.ts'
-import { FORMAT, type Grant, indexes, keys, type Transaction } from '../store/records.ts'
+import { type Grant, indexes, keys, type Transaction } from '../store/records.ts'
 import { ABSENT, type Entry, type WriteOptions } from '../store/store.ts'
 import { grantedScopes } from './consented-scopes.ts'
 import { disconnectAfter } from './disconnect.ts'
 import type { Deps } from './endpoint.ts'
+import { checkStillThere, type Person } from './known-subjects.ts'
 
 /** The end of every sign-in: a code for the client, on disk before it is sent. */
 export async function codeReply(
   transaction: Transaction,
-  subject: Subject,
+  person: Person,
   route: Route,
   gateway: Gateway,
-  { store, now, log }: Deps,
+  deps: Deps,
   cookies: readonly string[],
 ): Promise<Reply> {
+  const { subject } = person
   const grantId = mintGrantId()
   const code = mintToken('code', grantId)
   const approval = {
@@ -32,9 +33,10 @@ export async function codeReply(
     redirectUri: transaction.redirectUri,
     challenge: transaction.codeChallenge,
   }
-  const grant = issueCode(approval, gateway.tokens, now())
-  await storeGrant(grant, { store })
-  log.info('code issued', { subject, route: route.name })
+  const grant = issueCode(approval, gateway.tokens, deps.now())
+  await storeGrant(grant, deps)
+  await checkStillThere(person, gateway, deps)
+  deps.log.info('code issued', { subject, route: route.name })
   const answer = { code, state: transaction.state, iss: gateway.issuer }
   return redirectReply(redirectLocation(transaction.redirectUri, answer), cookies)
 }
@@ -42,13 +44,6 @@ export async function codeReply(
 /** Its id is random, so that nothing is there yet. */
 export async function storeGrant(grant: Grant, { store }: Pick<Deps, 'store'>): Promise<void> {
   await store.cas(keys.grant(grant.id), ABSENT, grant, writeOptions(grant))
-}
-
-/** So that its records are found, and forgotten, when it leaves the configuration. */
-export async function rememberSubject(subject: Subject, { store }: Pick<Deps, 'store'>): Promise<void> {
-  const key = keys.user(subject)
-  if ((await store.get(key)) !== undefined) return
-  await store.cas(key, ABSENT, { v: FORMAT, subject }, { indexes: [indexes.users] })
 }
 
 export async function findGrant(

@@ -2,43 +2,48 @@
 import { clearCookie, setCookie } from '../cookies.ts'
 import type { Gateway } from '../gateway.ts'
 import { hashToken, mintSecret } from '../oauth/tokens.ts'
-import type { Login, Profile, Subject } from '../slots.ts'
+import type { Login, Profile } from '../slots.ts'
 import { FORMAT, indexes, keys, type Session } from '../store/records.ts'
 import type { Deps, EndpointRequest } from './endpoint.ts'
-import { rememberSubject } from './grants.ts'
+import { checkStillThere, epochOf, type Person, rememberSubject } from './known-subjects.ts'
 
-export interface SignedIn {
-  readonly subject: Subject
+export interface SignedIn extends Person {
   readonly profile: Profile
 }
 
-/** Undefined when nobody is signed in, or when no login vouches for that person any more. */
+/** Undefined when nobody is signed in, when no login vouches for that person any more, or when they left since. */
 export async function currentSession(
   request: EndpointRequest,
   gateway: Gateway,
-  { store }: Deps,
+  deps: Deps,
 ): Promise<SignedIn | undefined> {
   const cookie = request.cookies.get(gateway.cookies.session)
   if (cookie === undefined || cookie === '') return undefined
-  const session = await store.get<Session>(keys.session(hashToken(cookie)))
-  const profile = session && gateway.profile(session.value.subject)
-  return profile && { subject: session.value.subject, profile }
+  const session = await deps.store.get<Session>(keys.session(hashToken(cookie)))
+  if (session === undefined) return undefined
+  const { subject, epoch = 0 } = session.value
+  const profile = gateway.profile(subject)
+  return profile && (await epochOf(subject, deps)) === epoch ? { subject, epoch, profile } : undefined
 }
 
 /** Always a new cookie, so that none planted before the sign-in is worth anything after it (sec-L7). */
 export async function startSession(
-  subject: Subject,
+  person: Person,
   login: Login,
   gateway: Gateway,
-  { store, now }: Deps,
+  deps: Deps,
 ): Promise<string> {
+  const { store, now } = deps
+  const { subject, epoch } = person
+  if (login.reusableNames.has(subject)) await rememberSubject(subject, deps)
   const cookie = mintSecret()
-  const session: Session = { v: FORMAT, subject, createdAtMs: now(), expiresAtMs: now() + login.sessionTtlMs }
+  const expiresAtMs = now() + login.sessionTtlMs
+  const session: Session = { v: FORMAT, subject, epoch, createdAtMs: now(), expiresAtMs }
   await store.put(keys.session(hashToken(cookie)), session, {
-    expiresAtMs: session.expiresAtMs,
+    expiresAtMs,
     indexes: [indexes.bySubject(subject)],
   })
-  if (login.hasReusableNames) await rememberSubject(subject, { store })
+  await checkStillThere(person, gateway, deps)
   return setCookie(gateway.cookies, gateway.cookies.session, cookie, Math.floor(login.sessionTtlMs / 1000))
 }
 

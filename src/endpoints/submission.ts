@@ -35,15 +35,24 @@ export async function checkSubmission(
   const entry = await openForm(form.get('transaction'), gateway, deps)
   const browserSecret = checkBrowser(entry.value, request, gateway)
   if (entry.value.stage !== 'consent') throw alreadyUsed()
-  const route = gateway.routes.get(entry.value.route)
-  if (route?.upstream.url.href !== entry.value.upstreamUrl || route.tokens.kind !== 'gateway')
-    throw configurationChanged()
+  const route = liveRoute(entry.value, gateway)
   return { request, gateway, deps, form, entry, bound: { transaction: entry.value, browserSecret }, route }
 }
 
-/** The file may have changed since the page was opened: the code goes nowhere that /authorize would not send it now (sec-H4). */
-export async function checkStillSo({ gateway, deps, entry, route }: Submission): Promise<void> {
-  const { clientId, redirectUri, scopes } = entry.value
+/** The route that the consent page named, with the upstream that it named. */
+export function liveRoute({ route: name, upstreamUrl }: Transaction, gateway: Gateway): Route {
+  const route = gateway.routes.get(name)
+  if (route?.upstream.url.href === upstreamUrl && route.tokens.kind === 'gateway') return route
+  throw configurationChanged()
+}
+
+/** The file may have changed since /authorize: the code goes nowhere that it would not send it now (sec-H4). */
+export async function checkStillSo(
+  { clientId, redirectUri, scopes }: Transaction,
+  route: Route,
+  gateway: Gateway,
+  deps: Deps,
+): Promise<void> {
   const client = await knownClient(clientId, gateway, deps)
   checkRedirectUri(client.redirectUris, redirectUri)
   if (!includesAll(route.optionalScopes, scopes)) throw configurationChanged()

@@ -7,13 +7,14 @@ import { sameHash } from '../oauth/tokens.ts'
 import { PAGE_HEADERS } from '../pages/layout.ts'
 import { userKeyPage } from '../pages/user-key.ts'
 import { htmlReply, type Reply } from '../reply.ts'
-import type { KeyForm, Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
+import type { KeyForm, UpstreamLink, UpstreamPending } from '../slots.ts'
 import type { Transaction } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { csrfToken, unbindCookie } from './browser-binding.ts'
 import { checkSameBrowser, checkSameUser, checkState, failed, liveLink } from './callback.ts'
 import type { Deps, EndpointRequest, Handle } from './endpoint.ts'
 import { codeReply } from './grants.ts'
+import { checkStillThere, type Person } from './known-subjects.ts'
 import { checkSameSite } from './same-site.ts'
 import { advance, alreadyUsed, configurationChanged, loadTransaction } from './transactions.ts'
 
@@ -27,7 +28,7 @@ interface Visit {
   readonly deps: Deps
   readonly entry: Entry<Transaction>
   readonly pending: UpstreamPending
-  readonly subject: Subject
+  readonly person: Person
   readonly route: Route
   readonly link: UpstreamLink
   readonly form: KeyForm
@@ -46,13 +47,13 @@ export const keySubmission: Handle = async (request, gateway, deps) => {
   if (!sameHash(sent.get('csrf') ?? '', visit.csrf)) throw outOfDate()
   if (sent.get('decision') !== 'connect') return cancel(visit, 'the user gave no key')
   if (attemptsOf(visit) >= MAX_ATTEMPTS) return cancel(visit, NO_GOOD_KEY)
-  if (!deps.keyAttempts.take(visit.subject)) return page(visit, tooMany(visit))
+  if (!deps.keyAttempts.take(visit.person.subject)) return page(visit, tooMany(visit))
   const counted = await recount(visit, attemptsOf(visit) + 1)
   const key = sent.get('key') ?? ''
   const refused = await tryKey(counted, key)
   if (refused === undefined) return connect(counted, key)
   // Nobody learns anything about a key from an upstream that does not answer.
-  if (refused === UNANSWERED) return page(await recount(counted, attemptsOf(counted) - 1), refused)
+  if (refused.isUnchecked) return page(await recount(counted, attemptsOf(counted) - 1), refused)
   return attemptsOf(counted) >= MAX_ATTEMPTS ? cancel(counted, NO_GOOD_KEY) : page(counted, refused)
 }
 
@@ -60,8 +61,8 @@ const NO_GOOD_KEY = 'no key was given that the upstream takes'
 
 const attemptsOf = ({ entry }: Visit): number => entry.value.keyAttempts ?? 0
 
-function tooMany({ deps, route, subject }: Visit): Refused {
-  deps.log.warn('too many keys tried', { route: route.name, subject })
+function tooMany({ deps, route, person }: Visit): Refused {
+  deps.log.warn('too many keys tried', { route: route.name, subject: person.subject })
   return {
     status: 429,
     error: 'Too many keys were tried. Wait a few minutes, then try again.',
@@ -88,49 +89,59 @@ async function checkVisit(
   const transaction = entry.value
   const pending = checkState(transaction, state, request.path, deps)
   const browserSecret = await checkSameBrowser(entry, request, gateway, deps)
-  const subject = await checkSameUser(transaction, request, gateway, deps)
-  const { route, link } = await liveLink(transaction, pending, gateway)
+  const person = await checkSameUser(transaction, request, gateway, deps)
+  const { route, link } = await liveLink(transaction, pending, gateway, deps)
   // A page that said "and nowhere else" is kept to it.
   if (link.keyForm === undefined || String(link.keyForm.sentTo) !== String(pending.sentTo))
     throw configurationChanged()
-  const csrf = csrfToken({ transaction, browserSecret }, subject)
-  return { gateway, deps, entry, pending, subject, route, link, form: link.keyForm, csrf }
+  const csrf = csrfToken({ transaction, browserSecret }, person.subject)
+  return { gateway, deps, entry, pending, person, route, link, form: link.keyForm, csrf }
 }
 
 interface Refused {
   readonly status: number
   readonly error: string
   readonly headers?: Readonly<Record<string, string>>
+  /** The upstream has said nothing of the key. */
+  readonly isUnchecked?: boolean
 }
 
 const UNANSWERED: Refused = {
   status: 503,
   error: 'The upstream does not answer at the moment, so the key is not checked yet. Try again.',
+  isUnchecked: true,
 }
 
-async function tryKey({ form, deps, route }: Visit, key: string): Promise<Refused | undefined> {
+const UNUSABLE: Refused = {
+  status: 502,
+  error: 'The upstream does not say whether it takes a key: the operator of this gateway has to act.',
+  isUnchecked: true,
+}
+
+async function tryKey({ form, deps, person, route }: Visit, key: string): Promise<Refused | undefined> {
   try {
     const error = await form.check(key)
-    if (error !== undefined) deps.log.info('key refused', { route: route.name })
+    if (error !== undefined) deps.log.info('key refused', { subject: person.subject, route: route.name })
     return error === undefined ? undefined : { status: 403, error }
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     deps.log.warn('key not checked', { route: route.name, ...errorFields(error) })
-    return UNANSWERED
+    return error.fault === 'bad_response' ? UNUSABLE : UNANSWERED
   }
 }
 
 // Consumed before the key is kept: of two clicks one connects (sec-C5).
 async function connect(
-  { gateway, deps, entry, pending, subject, route, link }: Visit,
+  { gateway, deps, entry, pending, person, route, link }: Visit,
   key: string,
 ): Promise<Reply> {
   await advance(entry, { stage: 'done' }, deps)
   const cookies = [unbindCookie(entry.value, gateway)]
   try {
-    await link.finish(subject, pending, new URLSearchParams({ key }))
-    deps.log.info('upstream connected', { subject, route: route.name })
-    return await codeReply(entry.value, subject, route, gateway, deps, cookies)
+    await link.finish(person.subject, pending, new URLSearchParams({ key }))
+    await checkStillThere(person, gateway, deps)
+    deps.log.info('upstream connected', { subject: person.subject, route: route.name })
+    return await codeReply(entry.value, person, route, gateway, deps, cookies)
   } catch (error) {
     return failed(error, entry.value, gateway, deps, cookies)
   }
@@ -142,7 +153,7 @@ async function cancel({ gateway, deps, entry }: Visit, reason: string): Promise<
   return failed(denied, entry.value, gateway, deps, [unbindCookie(entry.value, gateway)])
 }
 
-function page({ gateway, route, form, pending, subject, csrf }: Visit, refused?: Refused): Reply {
+function page({ gateway, route, form, pending, person, csrf }: Visit, refused?: Refused): Reply {
   const asksWho = gateway.logins.some(({ prompt }) => prompt.kind === 'password')
   const html = userKeyPage({
     brand: gateway.brand,
@@ -150,7 +161,7 @@ function page({ gateway, route, form, pending, subject, csrf }: Visit, refused?:
     hosts: form.sentTo.map((origin) => new URL(origin).host),
     instructions: form.instructions,
     helpUrl: form.helpUrl,
-    user: asksWho ? gateway.profile(subject)?.name : undefined,
+    user: asksWho ? gateway.profile(person.subject)?.name : undefined,
     state: pending.state,
     csrf,
     error: refused?.error,

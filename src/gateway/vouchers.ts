@@ -16,6 +16,8 @@ export interface Vouchers {
   profile(subject: Subject): Profile | undefined
   /** What is known now of the person or client that a grant is about; undefined when nobody vouches for them any more. */
   profileOf(grant: Pick<Grant, 'subject' | 'profile'>): Profile | undefined
+  /** Subjects of the file that may be somebody else's when they left and come back. */
+  readonly reusableNames: ReadonlySet<Subject>
   /** Whether anybody vouches for the subject still, be it with each assertion anew. */
   knows(subject: Subject): boolean
 }
@@ -34,6 +36,7 @@ export function vouchers(config: Config, logins: readonly Login[], publicUrl: st
     profile,
     profileOf: ({ subject, profile: asserted }) =>
       profile(subject) ?? (isAsserted(subject) ? asserted : undefined),
+    reusableNames: new Set([...machines.keys(), ...logins.flatMap((login) => [...login.reusableNames])]),
     knows: (subject) => profile(subject) !== undefined || isAsserted(subject),
   }
 }

@@ -9,7 +9,7 @@ const SESSION_TTL_MS = 90 * 24 * 60 * 60 * 1000
 export function noneLogin(): Login {
   return {
     prefix: PREFIX,
-    hasReusableNames: false,
+    reusableNames: new Set(),
     prompt: { kind: 'anonymous' },
     sessionTtlMs: SESSION_TTL_MS,
     submit: async () => `${PREFIX}${mintGrantId()}` as Subject,

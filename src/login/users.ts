@@ -28,12 +28,13 @@ const PREFIX = 'users/'
 const MAX_NAME_LENGTH = 256
 const MAX_PASSWORD_LENGTH = 1024
 
+const subjectOf = (name: string) => `${PREFIX}${name}` as Subject
 const wrong = () => new LoginRefused('The user name or the password is wrong.')
 
 export function usersLogin({ users, sessionTtlMs, throttle, checkNobody }: UsersOptions): Login {
   return {
     prefix: PREFIX,
-    hasReusableNames: true,
+    reusableNames: new Set([...users.keys()].map(subjectOf)),
     prompt: { kind: 'password' },
     sessionTtlMs,
 
@@ -49,7 +50,7 @@ export function usersLogin({ users, sessionTtlMs, throttle, checkNobody }: Users
         throw wrong()
       }
       throttle.succeeded(name)
-      return `${PREFIX}${name}` as Subject
+      return subjectOf(name)
     },
 
     profile(subject) {

@@ -91,6 +91,8 @@ export interface SpentToken {
 export interface Session {
   readonly v: typeof FORMAT
   readonly subject: Subject
+  /** The subject's when they signed in. In another one the session is worth nothing. */
+  readonly epoch?: number
   readonly createdAtMs: number
   readonly expiresAtMs: number
 }
@@ -103,10 +105,14 @@ export interface McpSession {
   readonly usedAtMs?: number
 }
 
-/** Somebody who once signed in by name. Found again, and forgotten, when that name leaves the configuration. */
+/** Somebody whom the configuration named once, or an issuer. Found again, and forgotten, when that name leaves the configuration. */
 export interface KnownUser {
   readonly v: typeof FORMAT
   readonly subject: Subject
+  /** Grows when the name leaves the configuration and when it comes back: in another epoch it may be another person's. */
+  readonly epoch?: number
+  /** It left, and did not come back since. */
+  readonly departed?: true
 }
 
 /** A subject's tokens at one upstream. `sealed` holds LinkTokens, bound to this record's key. */
@@ -118,6 +124,8 @@ export interface Link {
   readonly asked: readonly string[]
   /** Scopes that the upstream demanded later and that were not asked for yet: the next sign-in asks for them too, whoever makes it. */
   readonly wanted: readonly string[]
+  /** Scopes that the sign-in server did not take a request for, and when it last said so: they were asked for in vain. */
+  readonly refused?: { readonly scopes: readonly string[]; readonly atMs: number }
   /** The scope that the upstream said it granted, as it wrote it; undefined when it never said. */
   readonly granted: string | undefined
   readonly sealed: string

@@ -145,4 +145,12 @@ test('what the other side said stands beneath what the gateway answered, and nev
   assert.is(errorFields(new PageError(400, 'It has expired', 'Connect again.')).reason, 'It has expired')
 })
 
+test('a sign-in that may go well in a moment says when to try again', () => {
+  for (const audience of ['client', 'browser'] as const) {
+    const { reply } = fail(new OAuthError('temporarily_unavailable', 'not over yet'), audience)
+    assert.equal([reply.status, reply.headers['retry-after']], [503, '1'], audience)
+  }
+  assert.is(fail(new OAuthError('server_error', 'never'), 'client').reply.headers['retry-after'], undefined)
+})
+
 test.run()

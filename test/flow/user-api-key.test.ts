@@ -162,6 +162,28 @@ test('an upstream that cannot say keeps nobody’s key, and the same page works 
   assert.ok((await paste(browser, later, 'key-of-victim')).sentTo?.searchParams.has('code'))
 })
 
+for (const how of ['mcp', 'an address of its own'])
+  for (const [status, shown] of [
+    [302, 502],
+    [408, 503],
+    [425, 503],
+  ] as const)
+    test(`${status} to the check by ${how} says nothing of a key: it is not kept, and no attempt is counted`, async (context) => {
+      const scene = await start(context, how === 'mcp' ? {} : { auth: ', check: "UPSTREAM/me"' })
+      const browser = newBrowser()
+      let { page } = await openKeyPage(scene, browser)
+      scene.upstream.knobs.status = status
+      for (let time = 0; time < 6; time++) {
+        page = await paste(browser, page, 'key-of-nobody')
+        assert.equal([page.status, page.sentTo], [shown, undefined])
+      }
+      scene.upstream.knobs.status = undefined
+      await assertNowhere(scene, 'key-of-nobody', [page])
+      page = await paste(browser, page, 'key-of-nobody')
+      assert.is(page.status, 403, 'and it is no good key')
+      assert.ok((await paste(browser, page, 'key-of-victim')).sentTo?.searchParams.has('code'))
+    })
+
 test('five keys on one page and no more: the sign-in is over, and the right one is not even tried', async (context) => {
   const scene = await start(context)
   const browser = newBrowser()
@@ -380,5 +402,35 @@ test('the page is only there for a sign-in that was begun', async (context) => {
   assertErrorPage(await browser.goto(elsewhere), [400])
   assert.is((await send(page.url, { headers: { cookie: cookiesOf(browser, page.url) } })).status, 200)
 })
+
+test('sec-H4: a client whose redirect URI is withdrawn while the key page is open gets no code, and the key goes nowhere', async (context) => {
+  const scene = await start(context, { login: `${TWO_USERS}${PINNED}` })
+  const { text } = scene.gateway.app.running()
+  const client = new Client(scene.gateway.url, {
+    client_id: 'pin',
+    redirect_uris: ['https://old.test/cb'],
+    token_endpoint_auth_method: 'none',
+  })
+  const edits = [text.replace('https://old.test/cb', 'https://new.test/cb'), text.replace('pin:', 'another:')]
+  for (const edited of edits) {
+    const browser = newBrowser()
+    const { page } = await openKeyPage({ ...scene, client }, browser)
+    await scene.gateway.app.reload(edited)
+    const heard = scene.upstream.recorder.count()
+    assertErrorPage(await paste(browser, page, victim.key))
+    assertErrorPage(await browser.submit(page.form(), {}, { button: 'Cancel' }))
+    assert.is(scene.upstream.recorder.count(), heard)
+    await assertNowhere(scene, victim.key, [])
+    await scene.gateway.app.reload(text)
+  }
+  const tokens = await signIn({ ...scene, client }, victim)
+  assert.is(await callTool(scene.mcpUrl, tokens.access, 'whoami'), 'victim at the upstream')
+})
+
+const PINNED = `
+clients:
+  static:
+    pin: { redirect_uris: ["https://old.test/cb"] }
+`
 
 test.run()

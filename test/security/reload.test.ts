@@ -8,7 +8,7 @@ import type { Page } from '../support/page.ts'
 import type { Sink } from '../support/sink.ts'
 import { suite } from '../support/suite.ts'
 import { document, githubRoute, openRoute } from '../support/yaml.ts'
-import { Client, callMcp, callTool, type Tokens, tokensOf } from './client.ts'
+import { Client, callMcp, callTool, type Form, type Tokens, tokensOf } from './client.ts'
 import {
   ATTACKER,
   allow,
@@ -21,6 +21,7 @@ import {
   startWorld,
   stillWorks,
   TWO_USERS,
+  upstreamAnswer,
   VICTIM,
   type World,
   withoutUpstream,
@@ -131,10 +132,10 @@ test('sec-H4: a flow that waits at the upstream during such an edit is not finis
 })
 
 /** A browser that has consented and stands before the upstream. */
-async function park(world: World) {
-  const client = await Client.register(world.url)
+async function park(world: World, given?: Client, overrides?: Form) {
+  const client = given ?? (await Client.register(world.url))
   const browser = doorstepBrowser(world)
-  const { trip, page } = await openConsent(browser, client)
+  const { trip, page } = await openConsent(browser, client, overrides)
   let door: Page = await allow(browser, page)
   // Once more where the list of scopes turned out longer for who signed in.
   if (door.sentTo === undefined) door = await allow(browser, door)
@@ -423,5 +424,43 @@ clients:
   static:
     pin: { redirect_uris: ["${redirectUri}"] }
 `
+
+test('sec-H4: a client, an address or a scope that is withdrawn while the browser is at the upstream gets no code there', async (context) => {
+  const optional = (github: Github) =>
+    yaml(github).replace('    auth:', '    scopes: { optional: [extra] }\n    auth:')
+  const world = await startWorld(context, {
+    yaml: (github) => optional(github) + clients('https://old.test/cb'),
+  })
+  const { text } = world.gateway.app.running()
+  const withdrawals = {
+    'the client': text.replace('pin:', 'another:'),
+    'its redirect URI': text.replace('https://old.test/cb', 'https://new.test/cb'),
+    'a scope that it asked for': text.replace('[extra]', '[other]'),
+  }
+  for (const [label, edited] of Object.entries(withdrawals)) {
+    const client = new Client(world.url, {
+      client_id: 'pin',
+      redirect_uris: ['https://old.test/cb'],
+      token_endpoint_auth_method: 'none',
+    })
+    const { browser, trip, door } = await park(world, client, { scope: 'extra' })
+    assert.is(door.sentTo?.origin, world.github.origin, label)
+    const answer = await upstreamAnswer(world, door)
+    await reload(world, edited)
+    const issued = () => world.gateway.log.filter(({ event }) => event === 'code issued').length
+    const before = issued()
+    await withoutUpstream(world, async () => assertErrorPage(await browser.goto(answer), [400]))
+    assert.is(issued(), before, label)
+    await stillWorks(world)
+    await reload(world, text)
+    // Nothing was spent on the way: what is allowed again is finished.
+    const { sentTo } = await browser.goto(answer)
+    const { access } = tokensOf(await client.redeem(sentTo?.searchParams.get('code') ?? '', trip.verifier))
+    assert.is(await callTool(world.mcpUrl, access, 'whoami'), 'octocat', label)
+    // The next one is to stand before the upstream again.
+    await reload(world, text.replace(/ {4}victim: .*\n/, ''))
+    await reload(world, text)
+  }
+})
 
 test.run()

@@ -23,6 +23,8 @@ export interface GithubKnobs {
   tokenReply: { status: number; type: string; body: string } | undefined
   /** Never answer the token request. */
   hang: boolean
+  /** Answer the token request when this is over. */
+  hold: Promise<unknown> | undefined
   delayMs: number
 }
 interface Token {
@@ -58,6 +60,7 @@ export async function startGithub(options: Partial<GithubKnobs> & { port?: numbe
     withoutSlash: 404,
     tokenReply: undefined,
     hang: false,
+    hold: undefined,
     delayMs: 0,
     ...given,
   }
@@ -141,6 +144,7 @@ async function exchange(
 ) {
   const form = await readForm(request)
   if (knobs.hang) return
+  await knobs.hold
   if (knobs.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, knobs.delayMs))
   if (knobs.tokenReply) {
     const { status, type, body } = knobs.tokenReply

@@ -3,7 +3,7 @@ import { OAuthError } from '../../errors.ts'
 import type { Route } from '../../gateway.ts'
 import { machineSubject } from '../../oauth/machine.ts'
 import { offered, union } from '../../oauth/scope.ts'
-import { rememberSubject } from '../grants.ts'
+import { rememberSubject } from '../known-subjects.ts'
 import { requestedRoute } from '../requested-route.ts'
 import { issueAccessToken, type Redeem, type TokenRequest } from './issue.ts'
 
@@ -13,9 +13,9 @@ export const clientCredentials: Redeem = async (request) => {
   const route = checkRoute(request)
   await request.spendAssertion()
   // Whoever is given this client_id after the client left the configuration must inherit no token.
-  await rememberSubject(subject, deps)
+  const { epoch } = await rememberSubject(subject, deps)
   const scopes = union(route.scopes, offered(parameters.get('scope'), route.optionalScopes))
-  return issueAccessToken({ subject, clientId: client.id, route: route.name, scopes }, request)
+  return issueAccessToken({ subject, clientId: client.id, route: route.name, scopes }, epoch, request)
 }
 
 function checkRoute({ parameters, client, gateway }: TokenRequest): Route {

@@ -9,7 +9,7 @@ import { sameResource } from '../../oauth/resource.ts'
 import { hashToken } from '../../oauth/tokens.ts'
 import { FORMAT, keys } from '../../store/records.ts'
 import { ABSENT } from '../../store/store.ts'
-import { rememberSubject } from '../grants.ts'
+import { rememberSubject } from '../known-subjects.ts'
 import { issueAccessToken, type Redeem, type TokenRequest } from './issue.ts'
 
 export const idJag: Redeem = async (request) => {
@@ -24,8 +24,12 @@ export const idJag: Redeem = async (request) => {
   await request.spendAssertion()
   await spend(JSON.stringify(['id_jag', subject, jti]), expiresAtMs, request)
   // When their issuer leaves the configuration, what they have goes too.
-  await rememberSubject(subject, deps)
-  return issueAccessToken({ subject, profile, clientId: client.id, route: route.name, scopes }, request)
+  const { epoch } = await rememberSubject(subject, deps)
+  return issueAccessToken(
+    { subject, profile, clientId: client.id, route: route.name, scopes },
+    epoch,
+    request,
+  )
 }
 
 function verified({ parameters, gateway, deps }: TokenRequest): Promise<IssuerToken> {

@@ -9,6 +9,7 @@ import type { Grant } from '../../store/records.ts'
 import type { AuthenticatedClient } from '../clients.ts'
 import type { Deps } from '../endpoint.ts'
 import { storeGrant } from '../grants.ts'
+import { hasLeft } from '../known-subjects.ts'
 
 export interface TokenRequest extends AuthenticatedClient {
   readonly parameters: Parameters
@@ -26,9 +27,10 @@ export interface Issued {
 /** Redeems what the request brings. Throws OAuthError; then everything is as it was, unless what happened proves a theft. */
 export type Redeem = (request: TokenRequest) => Promise<Issued>
 
-/** For grants without a sign-in: an access token for this once, on disk before it is sent. */
+/** For grants without a sign-in: an access token for this once, on disk before it is sent. `epoch`: the subject's when the request came. */
 export async function issueAccessToken(
   entitlement: Omit<Entitlement, 'grantId'>,
+  epoch: number,
   { gateway, deps }: TokenRequest,
 ): Promise<Issued> {
   const grantId = mintGrantId()
@@ -36,6 +38,7 @@ export async function issueAccessToken(
   const grant = issueAccess({ ...entitlement, grantId }, hashToken(access), gateway.tokens, deps.now())
   await storeGrant(grant, deps)
   const { subject, route } = grant
+  if (await hasLeft({ subject, epoch }, gateway, deps)) throw invalidGrant('subject_left')
   deps.log.info('access token issued', { subject, route })
   return { grant, access }
 }
