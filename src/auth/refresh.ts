@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { UpstreamError } from '../errors.ts'
 import type { Subject } from '../slots.ts'
-import { LockTaken, withLock } from '../store/lock.ts'
+import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
 import type { Store } from '../store/store.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import { refreshTokens } from '../upstream/refresh-token.ts'
@@ -30,7 +30,7 @@ export interface RefreshRequest {
 /** Resolves with the link as it is after the refresh, whoever made it; undefined when the upstream ended it. Throws UpstreamError when the upstream could not say. */
 export type Refresh = (request: RefreshRequest, stale: OpenLink) => Promise<OpenLink | undefined>
 
-/** The request may take 15 s; a holder that died must not block longer than needed. */
+/** The request may take 15 s. */
 export const LINK_LOCK_TTL_MS = 25_000
 const MAX_AHEAD_MS = 60_000
 const MAX_REST_MS = 10_000
@@ -103,9 +103,8 @@ export function createRefresh({ links, revocations, store, http, now }: RefreshD
     const failure = failed.get(name)
     if (failure !== undefined && isResting(failure.atMs, restMs(failure.error), now()))
       return Promise.reject(failure.error)
-    const started = withLock(store, name, { ttlMs: LINK_LOCK_TTL_MS, now }, () =>
-      refreshLocked(request, stale),
-    )
+    const options = { ttlMs: LINK_LOCK_TTL_MS, silentMs: SILENT_MS, now }
+    const started = withLock(store, name, options, () => refreshLocked(request, stale))
       .catch((error: unknown) => rethrow(error, name))
       .finally(() => underway.delete(name))
     underway.set(name, started)

@@ -1,4 +1,5 @@
-// One holder at a time, over all processes that share a store. A holder that dies loses the lock when its time is up.
+// One holder at a time, over all processes that share a store. A holder that dies loses the lock when it
+// has been silent for too long, or when its time is up.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ABSENT, type Store } from './store.ts'
@@ -15,6 +16,11 @@ export interface LockOptions {
 /** The lock stayed taken for as long as anybody may hold it. */
 export class LockTaken extends Error {}
 
+/**
+ * Long enough for a process that is stopped for a moment, or waits for a slow disk, and short enough for the person or
+ * call that waits behind one that was killed.
+ */
+export const SILENT_MS = 5_000
 const POLL_MS = 25
 
 /** Runs `work` while holding the lock; waits up to `ttlMs` for it. The caller must read again what it protects. Throws LockTaken. */
@@ -32,19 +38,28 @@ export async function withLock<T>(
     await delay(POLL_MS + Math.random() * POLL_MS)
   }
   const endsAtMs = now() + ttlMs
-  // Only our own: it may have run out and be somebody else's by now.
-  const changeOwn = (change: Change<Owner>) =>
-    update<Owner>(store, key, (held) => (held?.owner === owner ? change : undefined))
+  // It may have run out and be somebody else's by now.
+  const changeWhere = (isOurs: (held: Owner | undefined) => boolean, change: Change<Owner>) =>
+    update<Owner>(store, key, (held) => (isOurs(held) ? change : undefined))
+  // Who was only stopped, and finds that nobody came meanwhile, holds it again.
   const extend = () =>
-    changeOwn({ value: { owner }, options: { expiresAtMs: Math.min(endsAtMs, now() + silentMs) } })
-  // Where it fails, the lock runs out.
-  const beat = () => extend().catch(() => {})
+    changeWhere((held) => held === undefined || held.owner === owner, {
+      value: { owner },
+      options: { expiresAtMs: Math.min(endsAtMs, now() + silentMs) },
+    })
+  let beating: Promise<unknown> = Promise.resolve()
+  const beat = () => {
+    // Where it fails, the lock runs out.
+    beating = Promise.allSettled([beating, extend()])
+  }
   const heartbeat = silentMs < ttlMs ? setInterval(beat, silentMs / 3) : undefined
   try {
     return await work()
   } finally {
     clearInterval(heartbeat)
-    await changeOwn({ value: undefined })
+    // One that is still under way would take the lock again after it was given back.
+    await beating
+    await changeWhere((held) => held?.owner === owner, { value: undefined })
   }
 }
 
