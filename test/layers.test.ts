@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: ['config:types', 'loopback', 'slots:types'],
   pages: [],
   cookies: ['oauth'],
-  chain: ['config:types'],
+  chain: ['config:types', 'config/units'],
 
   // Text to Config. It must work offline, so it reaches no store and no network.
   config: [
@@ -83,7 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   streams: ['gateway:types', 'oauth', 'policy', 'slots:types', 'store'],
   'mcp-sessions': ['errors', 'oauth', 'ops:types', 'policy/bucket', 'slots:types', 'store'],
   exchanges: [],
-  departed: ['endpoints:types', 'gateway:types', 'slots:types', 'store'],
+  departed: ['endpoints/known-subjects', 'endpoints:types', 'gateway:types', 'store'],
   endpoints: [
     'cookies',
     'errors',

@@ -2,16 +2,17 @@
 // only to the upstream that their link was made for.
 import type { AuthorizationCodeAuth } from '../config/types.ts'
 import { OAuthError } from '../errors.ts'
-import { includesAll } from '../oauth/scope.ts'
+import { missing } from '../oauth/scope.ts'
 import type { Caller, UpstreamAuth } from '../slots.ts'
 import { bearer, bearerIn } from './bearer.ts'
 import { sourceOf } from './configured-server.ts'
 import type { AuthContext } from './context.ts'
 import { freshLinks } from './fresh-links.ts'
+import { refusedNow } from './refused-scopes.ts'
 import { upstreamSignIn } from './sign-in.ts'
 
 export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthContext): UpstreamAuth {
-  const { links } = context.deps
+  const { links, now } = context.deps
   const source = sourceOf(entry, context)
   const fresh = freshLinks(source, context)
 
@@ -34,9 +35,11 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
 
     async demanded({ subject }: Caller, scopes) {
       const known = await fresh.find(subject)
-      if (known === undefined || includesAll(known.found.link.asked, scopes, context.scopes.implies))
-        return false
-      return links.want(known.found, scopes)
+      if (known === undefined) return false
+      const { link } = known.found
+      const lacking = missing(link.asked, scopes, context.scopes.implies)
+      const isInVain = refusedNow(link, now()).some((scope) => lacking.includes(scope))
+      return lacking.length > 0 && !isInVain && links.want(known.found, scopes)
     },
 
     async rejected({ subject }: Caller, sent, time) {

@@ -9,6 +9,7 @@ import type { HeldTokens } from './held-tokens.ts'
 import type { Links } from './links.ts'
 import type { Refresh } from './refresh.ts'
 import type { Revocations } from './revocations.ts'
+import type { ServerSetting } from './servers.ts'
 
 export interface AuthDeps {
   readonly store: Store
@@ -44,6 +45,9 @@ export interface AuthContext {
   /** How the gateway introduces itself where it registers. */
   readonly clientName: string
   /** The authorization server that a route names, spells out, or leaves to its upstream. */
-  readonly server: (reference: string | AuthorizationServerConfig | undefined) => ConfiguredServer
+  readonly server: (
+    reference: string | AuthorizationServerConfig | undefined,
+    setting?: ServerSetting,
+  ) => ConfiguredServer
   readonly deps: AuthDeps
 }

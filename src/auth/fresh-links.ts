@@ -6,6 +6,7 @@ import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
 import { isForgotten } from './forgotten.ts'
 import type { OpenLink } from './links.ts'
+import { lookedUp } from './looked-up.ts'
 import { isDue, isExpired, refreshSpread } from './refresh.ts'
 import type { ServerSource } from './server-source.ts'
 
@@ -17,8 +18,12 @@ export interface LiveLink {
 
 export interface FreshLinks {
   fingerprintOf(destination: Destination): string
+  /** Asks nobody: while nothing is known of the server there is none. */
   find(subject: Subject): Promise<LiveLink | undefined>
-  /** The link with a token that can be sent now; undefined when that person has to connect again. */
+  /**
+   * The link with a token that can be sent now; undefined when that person has to connect again. Throws UpstreamError
+   * while nothing is known of the server and the upstream cannot be asked: that says nothing about anybody's link.
+   */
   usable(subject: Subject): Promise<OpenLink | undefined>
   /** The link with another token; undefined when that person has to connect again. */
   renew(subject: Subject, stale: LiveLink): Promise<OpenLink | undefined>
@@ -27,11 +32,16 @@ export interface FreshLinks {
 export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext): FreshLinks {
   const { links, refresh, now, log } = deps
   const fingerprintOf = ({ server, resource }: Destination) => fingerprint(server, resource, upstream)
+  const destinationNow = lookedUp(source, deps)
+
+  async function linkAt(destination: Destination, subject: Subject): Promise<LiveLink | undefined> {
+    const found = await links.find(subject, fingerprintOf(destination))
+    return found && !found.link.dead ? { destination, found } : undefined
+  }
 
   async function find(subject: Subject): Promise<LiveLink | undefined> {
     const destination = await source.known()
-    const found = destination && (await links.find(subject, fingerprintOf(destination)))
-    return destination && found && !found.link.dead ? { destination, found } : undefined
+    return destination && linkAt(destination, subject)
   }
 
   async function renew(subject: Subject, { destination, found }: LiveLink): Promise<OpenLink | undefined> {
@@ -49,7 +59,7 @@ export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext
   }
 
   async function usable(subject: Subject): Promise<OpenLink | undefined> {
-    const known = await find(subject)
+    const known = await linkAt(await destinationNow(), subject)
     if (known === undefined) return undefined
     const { found } = known
     if (!isDue(found.tokens, now(), refreshSpread(subject, found.link.fingerprint))) return found

@@ -3,7 +3,7 @@
 import { GatewayError, UpstreamError } from '../errors.ts'
 import type { Log } from '../ops/log.ts'
 import type { Subject } from '../slots.ts'
-import { LockTaken, withLock } from '../store/lock.ts'
+import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
 import { FORMAT, indexes, keys } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
 import { sealedRecords } from '../store/sealed-records.ts'
@@ -17,6 +17,8 @@ export interface Place {
   readonly key: string
   /** Whose it is; undefined: everyone's. Who leaves the configuration loses theirs. */
   readonly subject: Subject | undefined
+  /** Nobody asks for it from then on. Absent: they may always. */
+  readonly usedUntilMs?: number | undefined
 }
 
 export interface HeldTokens {
@@ -53,8 +55,8 @@ interface Found extends Held {
 const PURPOSE = 'held-token'
 /** Two requests of 15 s each, and a search for the server. */
 const LOCK_TTL_MS = 60_000
-/** For a token whose end nobody told. */
-const DEFAULT_LIFETIME_MS = 24 * 60 * 60_000
+/** However long the upstream would take it: another costs one request, and callers who never come back leave nothing for longer. */
+const LONGEST_MS = 24 * 60 * 60_000
 /** A token that replaced a refused one and is refused as well will do so for a while. */
 const REPLACE_EVERY_MS = 60_000
 const MAX_REST_MS = 10_000
@@ -86,8 +88,10 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
     return held
   }
 
-  const options = ({ subject }: Place, { expiresAtMs }: UpstreamTokens) => ({
-    expiresAtMs: expiresAtMs ?? now() + DEFAULT_LIFETIME_MS,
+  const endOf = ({ expiresAtMs = Infinity }: UpstreamTokens) => Math.min(expiresAtMs, now() + LONGEST_MS)
+
+  const options = ({ subject, usedUntilMs = Infinity }: Place, tokens: UpstreamTokens) => ({
+    expiresAtMs: Math.min(endOf(tokens), usedUntilMs),
     ...(subject !== undefined && { indexes: [indexes.bySubject(subject)] }),
   })
 
@@ -99,9 +103,8 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
     const found = await read(place)
     if (works(found) && !isDue(found.tokens, now())) return found
     const tokens = await obtain()
-    const ends = tokens.expiresAtMs ?? now() + DEFAULT_LIFETIME_MS
     return write(place, {
-      tokens: { ...tokens, refreshToken: undefined, expiresAtMs: ends },
+      tokens: { ...tokens, refreshToken: undefined, expiresAtMs: endOf(tokens) },
       refused: false,
       replaces: found?.refused === true,
     })
@@ -114,7 +117,7 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
     const failure = failed.get(key)
     if (failure !== undefined && isResting(failure.atMs, restMs(failure.error), now()))
       return Promise.reject(failure.error)
-    const options = { ttlMs: LOCK_TTL_MS, now }
+    const options = { ttlMs: LOCK_TTL_MS, silentMs: SILENT_MS, now }
     const started = withLock(store, recordOf(place), options, () => obtainLocked(place, obtain))
       .catch((error: unknown) => letRest(key, error))
       .finally(() => underway.delete(key))

@@ -1,6 +1,7 @@
 // Whether an upstream takes a key that somebody pasted: one request with it, before it is kept.
 import { UpstreamError } from '../errors.ts'
 import type { Credentials } from '../slots.ts'
+import { isPassing } from '../upstream/control-answer.ts'
 import { knock } from '../upstream/probe.ts'
 import type { AuthContext, AuthDeps } from './context.ts'
 
@@ -37,8 +38,16 @@ export function keyCheck(
 /** `strict`: only a 2xx is good. An MCP server may answer `initialize` with another error, and still know the key. */
 function judge(status: number, strict: boolean): string | undefined {
   if (status === 401 || status === 403) return REFUSED
-  if (status === 429 || status >= 500)
+  if (isPassing(status))
     throw new UpstreamError('unavailable', 'the upstream cannot check the key at the moment', { status }, 5)
+  // Most lead to a page where people sign in, and none has looked at the key.
+  if (status >= 300 && status < 400) {
+    throw new UpstreamError(
+      'bad_response',
+      'the upstream redirects where a key is checked: the operator of this gateway has to mend the address',
+      { status },
+    )
+  }
   return strict && (status < 200 || status > 299) ? REFUSED : undefined
 }
 

@@ -26,6 +26,8 @@ export interface Links {
   bury(found: OpenLink): Promise<void>
   /** The upstream demands these scopes too: that person is to be asked for them at the next sign-in. False: there are too many already. */
   want(found: OpenLink, scopes: readonly string[]): Promise<boolean>
+  /** The server does not take a request for these scopes: for a while none is made. */
+  refuse(found: OpenLink, scopes: readonly string[]): Promise<void>
   /** Deletes it, and gives back what it held. Undefined when there was none that opens. */
   remove(subject: Subject, fingerprint: string): Promise<OpenLink | undefined>
 }
@@ -93,6 +95,9 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
           asked,
           // Demanded while the person was away at the upstream: that is for the next time.
           wanted: missing(asked, current?.wanted ?? []),
+          ...(current?.refused && {
+            refused: { ...current.refused, scopes: missing(asked, current.refused.scopes) },
+          }),
           granted: tokens.scope,
           sealed,
           dead: false,
@@ -118,12 +123,21 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
     },
 
     async want(found, scopes) {
-      const { asked, wanted } = found.link
+      const { asked, wanted, refused } = found.link
       const next = remembered(wanted, missing(asked, scopes))
-      if (asked.length + next.length > MAX_SCOPES || missing(union(asked, next), scopes).length > 0)
-        return false
-      await change(found, { wanted: next })
+      const inVain = missing(next, refused?.scopes ?? [])
+      if (asked.length + next.length + inVain.length > MAX_SCOPES) return false
+      if (missing(union(asked, next), scopes).length > 0) return false
+      await change(found, { wanted: next, ...(refused && { refused: { ...refused, scopes: inVain } }) })
       return true
+    },
+
+    async refuse(found, scopes) {
+      const { wanted, refused } = found.link
+      await change(found, {
+        wanted: missing(scopes, wanted),
+        refused: { scopes: union(scopes, refused?.scopes ?? []).slice(0, MAX_SCOPES), atMs: now() },
+      })
     },
 
     async remove(subject, fingerprint) {

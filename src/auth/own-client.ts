@@ -8,7 +8,7 @@ import { registerClient, takesOwnAssertions, type UpstreamRegistration } from '.
 import type { UpstreamAuthMethod } from '../upstream/server.ts'
 import type { ServerMetadata } from '../upstream/server-metadata.ts'
 import type { AuthDeps } from './context.ts'
-import type { Registrations } from './registrations.ts'
+import type { Needed, Registrations } from './registrations.ts'
 
 export interface OwnClientInput {
   /** In the order in which they are tried. */
@@ -34,36 +34,70 @@ interface Question {
   readonly input: OwnClientInput
   readonly metadata: ServerMetadata
   readonly trust: Trust
-  readonly scope: string | undefined
+  /** Undefined: nothing is known, or it was disowned there. */
+  readonly lastClientId: string | undefined
+  readonly scopes: readonly string[]
+  /** Given where the server keeps that client to less than these scopes. */
+  readonly refuses: Needed['refuses']
   readonly registrations: Registrations
   readonly deps: AuthDeps
 }
 
 /** Throws UpstreamError when the server takes none of the ways. */
 export async function ownClientAt(question: Question): Promise<UpstreamRegistration> {
-  const { input, metadata, deps } = question
+  const { input, metadata } = question
+  const kept = await keptClient(question)
+  if (kept !== undefined) return kept
   const introduction = introductionTo(input, metadata)
-  if (introduction === undefined) return registeredBefore(question)
-  if (introduction.way === 'dynamic') return register(question, introduction.registrationEndpoint)
-  const { clientId, authMethod } = introduction
+  if (introduction?.way === 'cimd') return documented(introduction, question)
+  if (introduction?.way === 'dynamic') return registered(question, introduction.registrationEndpoint)
+  // A server that takes no more registrations knows the one that it took.
+  const held = await heldAt(question)
+  if (held !== undefined) return held
+  throw new UpstreamError('bad_response', refusal(question), { issuer: metadata.issuer })
+}
+
+/**
+ * Links belong to the client that they were made for: that the server has begun to take a better way, or no longer says
+ * that it takes this one, must not sign everybody out (design §6.9). A client that it refuses is not kept.
+ */
+async function keptClient(question: Question): Promise<UpstreamRegistration | undefined> {
+  const { input, metadata, lastClientId } = question
+  if (lastClientId === undefined) return undefined
+  const document = signsIn(input) && input.ways.includes('cimd') ? documentClient(input, metadata) : undefined
+  if (document?.clientId === lastClientId) return documented(document, question)
+  const held = await heldAt(question)
+  const { registrationEndpoint } = metadata
+  return held === undefined || registrationEndpoint === undefined
+    ? held
+    : registered(question, registrationEndpoint)
+}
+
+async function heldAt({
+  input,
+  metadata,
+  registrations,
+}: Question): Promise<UpstreamRegistration | undefined> {
+  return input.ways.includes('dynamic') ? registrations.held(metadata.issuer) : undefined
+}
+
+async function documented(
+  { clientId, authMethod }: DocumentClient,
+  { deps }: Question,
+): Promise<UpstreamRegistration> {
   // The server may fetch the key set before the first assertion is signed: by then there has to be a key in it.
   if (authMethod === 'private_key_jwt') await deps.signingKeys.current()
   return { clientId, clientSecret: undefined, authMethod }
 }
 
-/** A server that takes no more registrations knows the one that it took. */
-function registeredBefore(question: Question): Promise<UpstreamRegistration> {
-  const { input, metadata, registrations } = question
-  const refused = new UpstreamError('bad_response', refusal(question), { issuer: metadata.issuer })
-  return input.ways.includes('dynamic')
-    ? registrations.at(metadata.issuer, () => Promise.reject(refused))
-    : Promise.reject(refused)
-}
-
 /** As whom the gateway can appear at a server. */
-export type Introduction =
-  | { readonly way: 'cimd'; readonly clientId: string; readonly authMethod: UpstreamAuthMethod }
-  | { readonly way: 'dynamic'; readonly registrationEndpoint: string }
+export type Introduction = DocumentClient | { readonly way: 'dynamic'; readonly registrationEndpoint: string }
+
+interface DocumentClient {
+  readonly way: 'cimd'
+  readonly clientId: string
+  readonly authMethod: UpstreamAuthMethod
+}
 
 type Introduce = (input: OwnClientInput, metadata: ServerMetadata) => Introduction | undefined
 
@@ -77,25 +111,28 @@ export const introductionTo: Introduce = (input, metadata) => {
 }
 
 const WAYS: Readonly<Record<OwnClientInput['ways'][number], Introduce>> = {
-  cimd: byDocument,
+  cimd: (input, metadata) =>
+    metadata.clientDocuments === true ? documentClient(input, metadata) : undefined,
   dynamic: (_input, { registrationEndpoint }) =>
     registrationEndpoint === undefined ? undefined : { way: 'dynamic', registrationEndpoint },
 }
 
-function byDocument(input: OwnClientInput, metadata: ServerMetadata): Introduction | undefined {
-  if (metadata.clientDocuments !== true) return undefined
+function documentClient(input: OwnClientInput, metadata: ServerMetadata): DocumentClient | undefined {
   const { hostedDocumentUrl: hosted, documentUrl } = input
   if (hosted === undefined && !canFetchFrom(documentUrl, metadata.issuer)) return undefined
   const fitting = hosted === undefined && takesOwnAssertions(metadata) ? 'private_key_jwt' : 'none'
   const authMethod = input.authMethod ?? fitting
+  // Nobody could have agreed on a secret with a client that is known by a public document (draft §4.1).
+  if (authMethod === 'client_secret_basic' || authMethod === 'client_secret_post') return undefined
   // RFC 6749 §4.4: that grant is for clients that authenticate.
   if (authMethod === 'none' && input.grantTypes.includes('client_credentials')) return undefined
   return { way: 'cimd', clientId: hosted ?? documentUrl, authMethod }
 }
 
-async function register(question: Question, registrationEndpoint: string): Promise<UpstreamRegistration> {
-  const { input, metadata, trust, scope, registrations, deps } = question
-  return registrations.at(metadata.issuer, async () =>
+async function registered(question: Question, registrationEndpoint: string): Promise<UpstreamRegistration> {
+  const { input, metadata, trust, scopes, refuses, registrations, deps } = question
+  const { authMethod } = input
+  return registrations.at(metadata.issuer, { scopes, authMethod, refuses }, async (wanted) =>
     registerClient(
       deps.http,
       { ...metadata, registrationEndpoint },
@@ -103,7 +140,8 @@ async function register(question: Question, registrationEndpoint: string): Promi
       {
         clientName: input.clientName,
         redirectUris: signsIn(input) ? [input.redirectUri] : [],
-        scope,
+        scopes: wanted,
+        authMethod,
         grantTypes: input.grantTypes,
         keys: await keysFor(question),
       },

@@ -1,23 +1,49 @@
 // The gateway's own registrations at upstream authorization servers (RFC 7591): one for each issuer, redirect URI and use, kept
 // sealed, never shown to another server (spec-U4), made anew when the server forgot it or its secret has expired.
 import { UpstreamError } from '../errors.ts'
+import { includesAll, union } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
-import { LockTaken, withLock } from '../store/lock.ts'
+import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
 import { FORMAT, keys } from '../store/records.ts'
 import type { Entry } from '../store/store.ts'
 import { isForgotten } from '../upstream/known-client.ts'
 import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
 import { isResting } from '../upstream/rest.ts'
-import type { UpstreamServer } from '../upstream/server.ts'
+import type { UpstreamAuthMethod, UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
 import { type OwnClientInput, signsIn } from './own-client.ts'
 import { noteUse, usedNow } from './unused.ts'
 
+/** What a registration has to be good for. */
+export interface Wanted {
+  readonly scopes: readonly string[]
+  /** The configuration's; undefined: whichever the server takes. */
+  readonly authMethod: UpstreamAuthMethod | undefined
+}
+
+export interface Needed extends Wanted {
+  /**
+   * Given where the server keeps the client to less, so that another is made even if people are signed in by this one:
+   * whether it refuses that other client these scopes too. Then the one that people are signed in by stays.
+   */
+  readonly refuses: ((client: UpstreamRegistration) => Promise<boolean>) | undefined
+}
+
+/** Registers at the server for these scopes. */
+export type Register = (scopes: readonly string[]) => Promise<UpstreamRegistration>
+
 interface Registered extends UpstreamRegistration {
-  /** Absent: made before this was noted. */
+  /** Absent, here and below: made before this was noted. */
   readonly registeredAtMs?: number
+  readonly wanted?: Wanted
   /** When a code was first redeemed with it. */
   readonly provenAtMs?: number
+  /** The server knows it no more: only to tell what is made next that it replaces this. */
+  readonly disowned?: true
+  /** The server disowned the one before, so disowning this one is not helped by a third. */
+  readonly replaces?: boolean
+  /** Scopes that a client which registered for them was refused all the same. */
+  readonly vain?: { readonly scopes: readonly string[]; readonly atMs: number }
 }
 
 interface Sealed {
@@ -26,8 +52,16 @@ interface Sealed {
 }
 
 export interface Registrations {
-  /** The one there is, or the one that `register` makes. Throws what `register` throws; as all that wait for each other here, UpstreamError when the wait is over. */
-  at(issuer: string, register: () => Promise<UpstreamRegistration>): Promise<UpstreamRegistration>
+  /** The one there is, whatever it is good for. */
+  held(issuer: string): Promise<UpstreamRegistration | undefined>
+  /**
+   * The one there is, or the one that `register` makes for these scopes: where there is none, or one that is not good for
+   * what is wanted and that nobody is signed in by. Throws what `register` throws; as all that wait for each other here, UpstreamError
+   * when the wait is over.
+   */
+  at(issuer: string, needed: Needed, register: Register): Promise<UpstreamRegistration>
+  /** Whether this client was registered for less than these scopes, and another would help as far as is known. */
+  isNarrower(server: UpstreamServer, scopes: readonly string[]): Promise<boolean>
   /** It is what the gateway is known by there. Without this for long it is forgotten. */
   noteUsed(issuer: string): Promise<void>
   /** The server gave tokens to this client. */
@@ -40,8 +74,12 @@ export interface Registrations {
 
 const PURPOSE = 'upstream-server'
 const LOCK_TTL_MS = 60_000
-/** A server that refuses what it has just issued would do so again: registering over and over helps nobody. */
-const UNPROVEN_REST_MS = 60 * 60_000
+/** A server that refuses what it has issued a moment ago would do so again. */
+const FRESH_REST_MS = 60_000
+/** And so would one that refused the one before: registering over and over helps nobody. */
+const REPLACEMENT_REST_MS = 60 * 60_000
+/** Servers learn new scopes. */
+const VAIN_REST_MS = 24 * 60 * 60_000
 const FORGOT_SIGN_IN = 'the upstream forgot this gateway: it registers anew, and people sign in there again'
 const FORGOT_SERVICE = 'the upstream forgot this gateway: it registers anew'
 
@@ -54,7 +92,7 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   const identity = signsIn(who) ? [who.redirectUri] : [who.redirectUri, who.grantTypes]
   const keyOf = (issuer = '') => keys.registered(hashToken(JSON.stringify([issuer, ...identity])))
   const locked = <T>(key: string, work: () => Promise<T>) =>
-    withLock(store, key, { ttlMs: LOCK_TTL_MS, now }, work).catch((error: unknown) => {
+    withLock(store, key, { ttlMs: LOCK_TTL_MS, silentMs: SILENT_MS, now }, work).catch((error: unknown) => {
       throw error instanceof LockTaken ? registeredElsewhere() : error
     })
 
@@ -72,37 +110,77 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   const isExpired = ({ secretExpiresAtMs }: Registered) =>
     secretExpiresAtMs !== undefined && secretExpiresAtMs <= now()
 
-  const mayBeReplaced = ({ provenAtMs, registeredAtMs }: Registered) =>
+  const isUsable = (held: Registered) =>
+    held.disowned === undefined && isClientId(held.clientId) && !isExpired(held)
+
+  const mayBeReplaced = ({ provenAtMs, replaces, registeredAtMs }: Registered) =>
     provenAtMs !== undefined ||
     registeredAtMs === undefined ||
-    !isResting(registeredAtMs, UNPROVEN_REST_MS, now())
+    !isResting(registeredAtMs, replaces ? REPLACEMENT_REST_MS : FRESH_REST_MS, now())
+
+  /** Their links belong to it. */
+  const isUsedByPeople = ({ provenAtMs }: Registered) => signsIn(who) && provenAtMs !== undefined
+
+  /** Never for less than before, or what one route needs would end what the other has. */
+  async function make(
+    found: Registered | undefined,
+    wanted: Wanted,
+    register: Register,
+  ): Promise<Registered> {
+    const before = found !== undefined && isUsable(found) ? found.wanted : undefined
+    const scopes = union(before?.scopes ?? [], wanted.scopes)
+    const { authMethod } = wanted
+    return {
+      ...(await register(scopes)),
+      registeredAtMs: now(),
+      wanted: { scopes, authMethod },
+      replaces: found?.disowned === true,
+    }
+  }
 
   const dropWhere = (server: UpstreamServer, isGone: () => Promise<boolean>): Promise<boolean> =>
     locked(keyOf(server.issuer), async () => {
       const key = keyOf(server.issuer)
       const found = await read(key)
       // Somebody else was here while we waited for the lock.
-      if (found?.held.clientId !== server.clientId) return true
+      if (found?.held.clientId !== server.clientId || found.held.disowned) return true
       if (!mayBeReplaced(found.held) || !(await isGone())) return false
-      await store.cas(key, found.entry.version, undefined)
+      const { value, options } = usedNow(seal(key, { ...found.held, disowned: true }), now())
+      await store.cas(key, found.entry.version, value, options)
       log.warn(signsIn(who) ? FORGOT_SIGN_IN : FORGOT_SERVICE, { issuer: server.issuer })
       return true
     })
 
   return {
     // Locked: two processes must not both register.
-    at: (issuer, register) =>
+    at: (issuer, needed, register) =>
       locked(keyOf(issuer), async () => {
         const key = keyOf(issuer)
         const found = await read(key)
-        if (found !== undefined && isClientId(found.held.clientId) && !isExpired(found.held))
-          return found.held
-        const registered = await register()
-        const { value, options } = usedNow(seal(key, { ...registered, registeredAtMs: now() }), now())
+        const isKept =
+          found && (suits(found.held, needed) || (isUsedByPeople(found.held) && needed.refuses === undefined))
+        if (isKept && isUsable(found.held)) return asClient(found.held)
+        const made = await make(found?.held, needed, register)
+        const isVain = found && isUsable(found.held) && (await needed.refuses?.(asClient(made)))
+        const registered = isVain ? { ...found.held, vain: { scopes: needed.scopes, atMs: now() } } : made
+        const { value, options } = usedNow(seal(key, registered), now())
         await store.put(key, value, options)
-        log.info('registered at the upstream', { issuer })
-        return registered
+        if (!isVain) log.info('registered at the upstream', { issuer })
+        return asClient(registered)
       }),
+
+    async held(issuer) {
+      const found = await read(keyOf(issuer))
+      return found && isUsable(found.held) ? asClient(found.held) : undefined
+    },
+
+    async isNarrower({ issuer, clientId }, scopes) {
+      const found = await read(keyOf(issuer))
+      const { clientId: known, wanted, vain } = found?.held ?? {}
+      if (known !== clientId || wanted === undefined || includesAll(wanted.scopes, scopes)) return false
+      const wasVain = vain !== undefined && isResting(vain.atMs, VAIN_REST_MS, now())
+      return !(wasVain && includesAll(scopes, vain.scopes))
+    },
 
     async prove({ issuer, clientId }) {
       if (proven.has(clientId)) return
@@ -121,6 +199,19 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
     dropIfForgotten: (server) => dropWhere(server, () => isForgotten(http, server, now())),
     drop: (server) => dropWhere(server, async () => true),
   }
+}
+
+const suits = ({ wanted }: Registered, { scopes, authMethod }: Wanted) =>
+  wanted === undefined || (wanted.authMethod === authMethod && includesAll(wanted.scopes, scopes))
+
+/** Without what only this file is concerned with. */
+function asClient({
+  clientId,
+  clientSecret,
+  authMethod,
+  secretExpiresAtMs,
+}: UpstreamRegistration): UpstreamRegistration {
+  return { clientId, clientSecret, authMethod, secretExpiresAtMs }
 }
 
 function registeredElsewhere(): UpstreamError {

@@ -7,7 +7,9 @@ import { createBucket } from '../policy/bucket.ts'
 import type { UpstreamAuth } from '../slots.ts'
 import { FORMAT, keys } from '../store/records.ts'
 import { clientMetadata } from '../upstream/client-metadata.ts'
-import { isClientId } from '../upstream/register.ts'
+import { isForgotten } from '../upstream/known-client.ts'
+import { refusesScopes } from '../upstream/refused-scopes.ts'
+import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
 import { isResting } from '../upstream/rest.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
@@ -22,7 +24,7 @@ import { noteHostsUsed } from './endpoint-hosts.ts'
 import { isOwnDocument } from './issuer-callback.ts'
 import { signsIn } from './own-client.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
-import { lookUp, type RegistrationsAt } from './server-lookup.ts'
+import { type ClientNews, lookUp, type RegistrationsAt } from './server-lookup.ts'
 import { NOTED_EVERY_MS } from './unused.ts'
 
 export interface ServerSource {
@@ -34,6 +36,8 @@ export interface ServerSource {
   doubt(): void
   /** Tokens were given to this client there. */
   proved(destination: Destination): Promise<void>
+  /** Where the gateway may ask for these scopes: as another client, if the server keeps this one to less. */
+  allowing(destination: Destination, scopes: readonly string[]): Promise<Destination>
   /** The server says that it does not know this client. True: so it is, and the gateway is another client there now. */
   disowned(destination: Destination): Promise<boolean>
   /** The gateway's client ID metadata document, once it is what the gateway is known by. */
@@ -48,6 +52,7 @@ export function fixedSource(destination: Destination): ServerSource {
     renew: async () => destination,
     doubt: () => {},
     proved: async () => {},
+    allowing: async (known) => known,
     disowned: async () => false,
   }
 }
@@ -68,11 +73,15 @@ const PURPOSE = 'upstream-server'
 const DOUBT_EVERY_MS = 30_000
 /** A person who is sent to a server that has forgotten the gateway meets its error page and never comes back, so nobody would tell. */
 const RECOGNITION_MS = 60 * 60_000
+/** One that the server was only just told of, and may lose before anybody comes with it. */
+const FRESH_MS = 60_000
+const KEPT_TO_LESS =
+  'the upstream keeps this gateway to the scopes that it registered for: it registered anew for more, and people sign in there again'
 /** Each is remembered and registered at, so an upstream must not name as many as it likes. */
 const NEW_SERVERS = { size: 5, perSecond: 1 / 600 }
 
 export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerSource {
-  const { store, sealer, now, log } = deps
+  const { store, sealer, http, now, log } = deps
   const { upstream, ownClient } = input
   const key = keys.discovered(hashToken(JSON.stringify(identityOf(input))))
   const created = new Map<string, Registrations>()
@@ -85,7 +94,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   let cached: Opened | undefined
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
-  let recognised: { readonly clientId: string; readonly atMs: number } | undefined
+  let recognised: { readonly clientId: string; readonly atMs: number; readonly forMs: number } | undefined
 
   const newServers = createBucket({ ...NEW_SERVERS, now })
   let named: string | undefined
@@ -121,8 +130,8 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     return cached
   }
 
-  async function discover(): Promise<Destination> {
-    const facts = await recognisedFacts(await learnt())
+  async function discover(news: ClientNews): Promise<Destination> {
+    const facts = await recognisedFacts(await learnt(news))
     const destination = destinationOf(input, facts)
     if (JSON.stringify(destination) !== JSON.stringify(await known())) {
       await store.put(key, { v: FORMAT, sealed: sealer.seal(PURPOSE, key, JSON.stringify(facts)) })
@@ -134,19 +143,27 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     return destination
   }
 
-  const learnt = async () =>
-    lookUp({ input, known: (await remembered())?.facts, registrationsAt, deps, checkNamed })
+  const learnt = async (client: ClientNews) =>
+    lookUp({ input, known: (await remembered())?.facts, client, registrationsAt, deps, checkNamed })
 
   async function recognisedFacts(facts: Facts): Promise<Facts> {
     const { server } = destinationOf(input, facts)
     const isDue =
-      recognised?.clientId !== server.clientId || !isResting(recognised.atMs, RECOGNITION_MS, now())
+      recognised?.clientId !== server.clientId || !isResting(recognised.atMs, recognised.forMs, now())
     // Without browsers nobody can be lost there: the token endpoint will say it.
-    if (!signsIn(ownClient) || !isRegistered(server) || !isDue) return facts
-    const isDropped = await registrationsAt(server.redirectUri).dropIfForgotten(server)
-    const settled = isDropped ? await learnt() : facts
-    recognised = { clientId: destinationOf(input, settled).server.clientId, atMs: now() }
-    return settled
+    if (!signsIn(ownClient) || !isDue) return facts
+    if (await isDisowned(server, facts)) return learnt({ isDisowned: true })
+    const isOld = (await remembered())?.destination.server.clientId === server.clientId
+    const forMs = isOld ? RECOGNITION_MS : FRESH_MS
+    recognised = { clientId: server.clientId, atMs: now(), forMs }
+    return facts
+  }
+
+  async function isDisowned(server: UpstreamServer, { metadata }: Facts): Promise<boolean> {
+    if (isRegistered(server)) return registrationsAt(server.redirectUri).dropIfForgotten(server)
+    // Where it says that it takes documents, it may only have failed to read this one.
+    const isKept = input.client === undefined && metadata.clientDocuments !== true
+    return isKept && isForgotten(http, server, now())
   }
 
   /** A client that the gateway got by registering: nobody else can mend it. */
@@ -158,16 +175,25 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     )
   }
 
-  function renew(): Promise<Destination> {
-    underway ??= discover().finally(() => {
+  function renew(news: ClientNews = {}): Promise<Destination> {
+    underway ??= discover(news).finally(() => {
       underway = undefined
     })
     return underway
   }
 
+  async function isKeptToLess(
+    { server, resource }: Destination,
+    scopes: readonly string[],
+  ): Promise<boolean> {
+    const isNarrower =
+      isRegistered(server) && (await registrationsAt(server.redirectUri).isNarrower(server, scopes))
+    return isNarrower && refusesScopes(http, server, { scopes, resource })
+  }
+
   return {
     known,
-    renew,
+    renew: () => renew(),
     doubt() {
       if (isResting(doubtedAtMs, DOUBT_EVERY_MS, now())) return
       doubtedAtMs = now()
@@ -178,6 +204,18 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     },
     async proved({ server }) {
       if (isRegistered(server)) await registrationsAt(server.redirectUri).prove(server)
+    },
+    async allowing(destination, scopes) {
+      if (!(await isKeptToLess(destination, scopes))) return destination
+      // One that began before knows nothing of these.
+      await underway?.catch(() => {})
+      const { server, resource } = destination
+      const refuses = ({ clientId }: UpstreamRegistration) =>
+        refusesScopes(http, { ...server, clientId }, { scopes, resource })
+      const widened = await renew({ narrow: { scopes, refuses } })
+      if (widened.server.clientId !== destination.server.clientId)
+        log.warn(KEPT_TO_LESS, { issuer: widened.server.issuer })
+      return widened
     },
     async disowned({ server }) {
       if (!isRegistered(server)) return false

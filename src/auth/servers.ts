@@ -2,18 +2,36 @@
 import type { AuthorizationServerConfig } from '../config/types.ts'
 import type { ConfiguredServer } from './context.ts'
 
-const CALLBACK = '/upstream/callback'
-const CLIENT_DOCUMENT_PATH = '/.well-known/oauth-client/'
+type Reference = string | AuthorizationServerConfig | undefined
 
-/** A named server has its name in the callback path; one written inline, or left to discovery, has the route's (design §4). */
+/** The setting of a route's `auth` that refers to the server. */
+export type ServerSetting = 'authorization_server' | 'identity_provider'
+
+/**
+ * A named server goes by its name; one written inline, or left to discovery, by the route's (design §4). A route may have
+ * an identity provider besides: what one of the two is told about the gateway is not for the other (sec-C10). No name has a dot.
+ */
+export function serverId(route: string, reference: Reference, setting: ServerSetting): string {
+  if (typeof reference === 'string') return reference
+  return setting === 'identity_provider' ? `${route}.identity_provider` : route
+}
+
+export const callbackPath = (id: string) => `/upstream/callback/${id}`
+
+export const clientDocumentPath = (id: string) => `/.well-known/oauth-client/${id}`
+
 export function upstreamServers(named: Readonly<Record<string, AuthorizationServerConfig>>, issuer: string) {
-  return (route: string, reference: string | AuthorizationServerConfig | undefined): ConfiguredServer => {
-    const id = typeof reference === 'string' ? reference : route
+  return (
+    route: string,
+    reference: Reference,
+    setting: ServerSetting = 'authorization_server',
+  ): ConfiguredServer => {
+    const id = serverId(route, reference, setting)
     const entry = typeof reference === 'string' ? named[reference] : reference
     return {
       entry,
-      redirectUri: issuer + (entry?.callback ?? `${CALLBACK}/${id}`),
-      documentUrl: issuer + CLIENT_DOCUMENT_PATH + id,
+      redirectUri: issuer + (entry?.callback ?? callbackPath(id)),
+      documentUrl: issuer + clientDocumentPath(id),
     }
   }
 }

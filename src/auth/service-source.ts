@@ -3,12 +3,12 @@
 import { UpstreamError } from '../errors.ts'
 import { hashToken } from '../oauth/tokens.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
-import { isResting } from '../upstream/rest.ts'
 import { SERVICE_GRANTS, type ServiceGrant } from '../upstream/service-tokens.ts'
 import { type SourceAuth, sourceOf, withoutBrowser } from './configured-server.ts'
 import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
 import { isForgotten } from './forgotten.ts'
+import { lookedUp } from './looked-up.ts'
 import type { ClientDocumentSource } from './server-source.ts'
 
 export interface ServiceSource {
@@ -21,26 +21,10 @@ export interface ServiceSource {
   readonly clientDocuments: readonly ClientDocumentSource[]
 }
 
-/** An upstream that cannot be asked is not asked again by every request that comes in. */
-const REST_MS = 1_000
-
 export function serviceSource(auth: SourceAuth, grant: ServiceGrant, context: AuthContext): ServiceSource {
-  const { now } = context.deps
   const server: AuthContext['server'] = (reference) => withoutBrowser(context.server(reference))
   const source = sourceOf(auth, { ...context, server }, [SERVICE_GRANTS[grant]])
-  let failed: { readonly atMs: number; readonly error: UpstreamError } | undefined
-
-  async function destination(): Promise<Destination> {
-    const known = await source.known()
-    if (known !== undefined) return known
-    if (failed !== undefined && isResting(failed.atMs, REST_MS, now())) throw failed.error
-    try {
-      return await source.renew()
-    } catch (error) {
-      if (error instanceof UpstreamError) failed = { atMs: now(), error }
-      throw error
-    }
-  }
+  const destination = lookedUp(source, context.deps)
 
   async function proven<T>(at: Destination, work: (at: Destination) => Promise<T>): Promise<T> {
     const result = await work(at)

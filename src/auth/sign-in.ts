@@ -1,11 +1,17 @@
 // Screen 2 of `authorization_code`: from consent to the upstream's own sign-in, and back with a link.
 import type { AuthorizationCodeAuth } from '../config/types.ts'
 import { errorFields, OAuthError, UpstreamError } from '../errors.ts'
-import { includesAll, parseScope, union } from '../oauth/scope.ts'
+import { includesAll, missing, parseScope, union } from '../oauth/scope.ts'
 import type { Finished, Subject, UpstreamLink, UpstreamPending } from '../slots.ts'
 import { LockTaken, withLock } from '../store/lock.ts'
 import { askAccount } from '../upstream/account.ts'
-import { authorizationUrl, checkAnswer, createCodeVerifier, redeem } from '../upstream/authorization-code.ts'
+import {
+  authorizationUrl,
+  checkAnswer,
+  createCodeVerifier,
+  isScopeRefusal,
+  redeem,
+} from '../upstream/authorization-code.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
 import { reachOf } from './configured-server.ts'
 import type { AuthContext } from './context.ts'
@@ -14,6 +20,7 @@ import { isForgotten } from './forgotten.ts'
 import type { FreshLinks } from './fresh-links.ts'
 import type { OpenLink } from './links.ts'
 import { isExpired, LINK_LOCK_TTL_MS, linkLock } from './refresh.ts'
+import { held, isAskedFor, refusedNow, suspects } from './refused-scopes.ts'
 import type { ServerSource } from './server-source.ts'
 
 /** Whose browser was cut off by a crash comes again at once. */
@@ -41,7 +48,8 @@ export function upstreamSignIn(
   ): Promise<Finished> {
     const found = await links.find(subject, fingerprint)
     // It grew while the person was away: storing less would cost the others their scopes, and nobody has said yes to all.
-    if (!includesAll(scopes, found?.link.asked ?? [])) return 'overtaken'
+    if (found !== undefined && !includesAll(scopes, missing(refusedNow(found.link, now()), held(found.link))))
+      return 'overtaken'
     if (!relink && found !== undefined && serves(found, scopes)) return 'connected'
     const { server, resource } = destination
     const tokens = await redeem(http, server, { answer, state, codeVerifier, resource }, now())
@@ -54,16 +62,43 @@ export function upstreamSignIn(
     return !link.dead && !isExpired(tokens, now()) && includesAll(link.asked, scopes, implies)
   }
 
+  const written = union(parseScope(entry.scope), required)
   const needed = ({ scopes }: Destination): readonly string[] => union(scopes, required)
 
-  /** The union: what the route asks for, what was asked for before, what the upstream demanded since, what the client wants (spec-P8, U6). */
+  /**
+   * The union: what the route asks for, what was asked for before, what the upstream demanded since, what the client wants
+   * (spec-P8, U6). Without what the server refuses, but for what is written in the file or wanted by the client itself.
+   */
   async function scopesFor(
     subject: Subject,
     destination: Destination,
     requested: readonly string[],
   ): Promise<readonly string[]> {
     const found = await links.find(subject, fingerprintOf(destination))
-    return union(needed(destination), found?.link.asked ?? [], found?.link.wanted ?? [], requested)
+    if (found === undefined) return union(needed(destination), requested)
+    const { link } = found
+    const skipped = missing(union(written, requested), refusedNow(link, now()))
+    return missing(skipped, union(needed(destination), held(link), link.wanted, requested))
+  }
+
+  /** The server refused what it was asked for: true when some of it need not be asked for. */
+  async function asksForLess(
+    subject: Subject,
+    { fingerprint, scopes }: UpstreamPending,
+    { scopes: offered }: Destination,
+  ): Promise<boolean> {
+    const found = await links.find(subject, fingerprint)
+    if (found === undefined) return false
+    const refused = suspects(found.link, missing(written, scopes), offered, now())
+    if (refused.length === 0) return false
+    const { route } = context
+    log.warn('upstream refuses scopes: not asked for again today', {
+      subject,
+      route,
+      scopes: refused.join(' '),
+    })
+    await links.refuse(found, refused)
+    return true
   }
 
   /** Best effort: a sign-in does not fail because its account has no name. */
@@ -106,10 +141,13 @@ export function upstreamSignIn(
     },
 
     async isGood(subject, more) {
+      // Not a word against anybody's link: the next call looks the server up.
+      if ((await source.known()) === undefined) return true
       const known = await find(subject)
       if (known === undefined) return false
-      const wanted = union(needed(known.destination), more)
-      if (!includesAll(known.found.link.asked, wanted, implies)) return false
+      const { link } = known.found
+      // What the upstream merely lists is asked for at the next sign-in: a longer list must end nobody's session.
+      if (!includesAll(link.asked, written, implies) || !isAskedFor(link, more, implies)) return false
       // An upstream that does not answer, or refuses the gateway itself, has said nothing about this link.
       return usable(subject).then((found) => found !== undefined, isUpstreamsFault)
     },
@@ -120,8 +158,9 @@ export function upstreamSignIn(
     },
 
     async begin(subject, state, { requested, relink }) {
-      const destination = await source.renew().catch(asSignInError)
-      const scopes = await scopesFor(subject, destination, requested)
+      const found = await source.renew().catch(asSignInError)
+      const scopes = await scopesFor(subject, found, requested)
+      const destination = await source.allowing(found, scopes).catch(asSignInError)
       const codeVerifier = createCodeVerifier()
       const { server, resource } = destination
       const parameters = { ...server.authorizationParameters, ...(relink && reach.relinkParameters) }
@@ -146,6 +185,7 @@ export function upstreamSignIn(
         )
       } catch (error) {
         if (error instanceof LockTaken) throw underWayElsewhere()
+        if (isScopeRefusal(error) && (await asksForLess(subject, pending, destination))) return 'reduced'
         // The code was for the client that the server has forgotten, so that person has to come once more.
         if (error instanceof OAuthError && (await isForgotten(source, destination, error))) throw forgotten()
         throw error

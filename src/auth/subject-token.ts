@@ -13,6 +13,8 @@ export interface SubjectToken {
   readonly isShared: boolean
   /** Equal for callers who get the same token for it. */
   identity(caller: Caller): string
+  /** From then on nobody has this identity any more. Undefined: that never comes. */
+  endsAtMs(caller: Caller): number | undefined
   token(caller: Caller, audience: string): Promise<string>
 }
 
@@ -31,6 +33,7 @@ export function subjectToken(
     type: type ?? 'id_token',
     isShared: true,
     identity: () => hashToken(from),
+    endsAtMs: () => undefined,
     token: async () => from,
   }
 }
@@ -46,6 +49,7 @@ function signed(type: TokenType, { issuer, deps: { signingKeys, now } }: AuthCon
     type,
     isShared: false,
     identity: (caller) => JSON.stringify(claimsOf(caller)),
+    endsAtMs: () => undefined,
     async token(caller, audience) {
       const iat = Math.floor(now() / 1000)
       const times = { iat, exp: iat + LIFETIME_SECONDS, jti: randomUUID() }
@@ -60,8 +64,9 @@ function brought(type: TokenType, { route }: AuthContext): SubjectToken {
     isShared: false,
     // Its scopes and claims may be others than those of the same person's next token.
     identity: ({ subject, tokenHash }) => JSON.stringify([subject, tokenHash]),
+    endsAtMs: ({ jwt }) => jwt?.expiresAtMs,
     async token({ jwt }) {
-      if (jwt !== undefined) return jwt
+      if (jwt !== undefined) return jwt.text
       throw new OAuthError('invalid_token', 'this server takes tokens of its identity provider only', {
         route,
       })

@@ -16,7 +16,7 @@ import { bearer, bearerIn } from './bearer.ts'
 import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
 import type { Place } from './held-tokens.ts'
-import { serviceSource } from './service-source.ts'
+import { type ServiceSource, serviceSource } from './service-source.ts'
 import { subjectToken } from './subject-token.ts'
 
 export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): UpstreamAuth {
@@ -24,10 +24,7 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
   const { identity_provider: provider, audience } = entry
   checkLocated(entry, context)
   const source = serviceSource(entry, provider === undefined ? 'token_exchange' : 'jwt_bearer', context)
-  const idp =
-    provider === undefined
-      ? undefined
-      : serviceSource({ authorization_server: provider }, 'token_exchange', context)
+  const idp = provider === undefined ? undefined : providerSource(provider, context)
   const subject = subjectToken(entry, context)
 
   /** Everything that the token depends on is in the key: who brings other claims, or another token, gets another one. */
@@ -42,6 +39,7 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
     return {
       key: `token_exchange/${hashToken(JSON.stringify(parts))}`,
       subject: subject.isShared ? undefined : caller.subject,
+      usedUntilMs: subject.endsAtMs(caller),
     }
   }
 
@@ -118,6 +116,14 @@ export function tokenExchange(entry: TokenExchangeAuth, context: AuthContext): U
       return heldTokens.refused(await placeOf(caller, await source.destination()), refused)
     },
   }
+}
+
+function providerSource(
+  provider: NonNullable<TokenExchangeAuth['identity_provider']>,
+  context: AuthContext,
+): ServiceSource {
+  const server: AuthContext['server'] = (reference) => context.server(reference, 'identity_provider')
+  return serviceSource({ authorization_server: provider }, 'token_exchange', { ...context, server })
 }
 
 /** Discovery would ask the upstream where to, and what names the caller would go there. The configuration's rules say it to people. */

@@ -264,8 +264,9 @@ export const ruleGroups: readonly RuleGroup[] = [
         why: 'An unused one is mostly a route with a mistyped reference.',
       },
       'authorization-server/callback': {
-        summary: 'Every authorization server has a callback path of its own.',
-        why: 'The path tells which server an answer claims to come from; sharing it allows mix-up attacks (RFC 9700 §4.4).',
+        summary:
+          'Every authorization server has a callback path, and a client ID metadata document, of its own. Both go by the name of the entry, or of the route that spells the server out or leaves it to its upstream.',
+        why: 'The path tells which server an answer claims to come from; sharing it allows mix-up attacks (RFC 9700 §4.4). Of two servers that read one document, one is told how the gateway authenticates at the other.',
       },
       'authorization-server/incomplete': {
         summary:
@@ -301,6 +302,10 @@ export const ruleGroups: readonly RuleGroup[] = [
       'authorization-server/account': {
         summary: '`account_endpoint` is on a host that the tokens belong to.',
         why: 'A new token is sent there. The host is that of `issuer`, `authorization_endpoint` or `token_endpoint`, of an upstream that uses the server, or one of `endpoint_hosts`.',
+      },
+      'authorization-server/self': {
+        summary: 'The gateway itself, by its `public_url`, is no authorization server of an upstream.',
+        why: 'The upstream would be sent tokens that are good on routes of the gateway.',
       },
       'authorization-server/plain-http': {
         summary: 'Token endpoints are https.',

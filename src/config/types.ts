@@ -415,7 +415,7 @@ export interface AuthorizationServerConfig {
    */
   readonly client_secret?: string
   /**
-   * How the gateway authenticates at the token endpoint. Left out: private_key_jwt with a private_key, client_secret_basic with a client_secret, none without. private_key_jwt without a private_key signs with the gateway's own key, which is published at /.well-known/jwks.json.
+   * How the gateway authenticates at the token endpoint. Left out: private_key_jwt with a private_key, client_secret_basic with a client_secret, none without; where the gateway registers itself, what the server takes. private_key_jwt without a private_key signs with the gateway's own key, which is published at /.well-known/jwks.json.
    */
   readonly token_endpoint_auth_method?: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
   /**

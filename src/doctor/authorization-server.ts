@@ -15,7 +15,7 @@ import {
   type ProtectedResource,
 } from '../upstream/discovery.ts'
 import type { ControlHttp } from '../upstream/http.ts'
-import type { ServerMetadata } from '../upstream/server-metadata.ts'
+import { checkNotOwn, type ServerMetadata } from '../upstream/server-metadata.ts'
 import { SERVICE_GRANTS, type ServiceGrant } from '../upstream/service-tokens.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { hintFor, type Situation } from './hints.ts'
@@ -107,16 +107,22 @@ async function checkMetadata(
   }
 }
 
-function metadataOf(
+async function metadataOf(
   { service }: ServerQuestion,
   input: DiscoveryInput,
   resource: ProtectedResource | undefined,
   http: ControlHttp,
 ): Promise<ServerMetadata> {
   const use = service === undefined ? 'sign_in' : 'service'
-  if (input.issuer !== undefined) return discoverServer(http, input.issuer, 'configured', use)
-  if (resource === undefined) throw new Error('an authorization server that nobody names')
-  return discoverServerOf(http, resource, derivedTrust(input, resource.issuer), use)
+  const { issuer = resource?.issuer, ownClient } = input
+  if (issuer === undefined) throw new Error('an authorization server that nobody names')
+  checkNotOwn({ issuer }, ownClient.documentUrl)
+  const metadata =
+    input.issuer === undefined && resource !== undefined
+      ? await discoverServerOf(http, resource, derivedTrust(input, issuer), use)
+      : await discoverServer(http, issuer, 'configured', use)
+  checkNotOwn(metadata, ownClient.documentUrl)
+  return metadata
 }
 
 function inputOf({ configured, upstreams, clientName, wanted, service }: ServerQuestion): DiscoveryInput {

@@ -3,6 +3,7 @@
 import { type LogDetail, UpstreamError } from '../errors.ts'
 import type { Distrust } from '../upstream/server-metadata.ts'
 import { isWebAddress } from '../upstream/well-known.ts'
+import { adviceFor } from './observe.ts'
 
 export interface Situation {
   /** Where the server is written, or would be: `authorization_servers.github`. */
@@ -36,12 +37,21 @@ const DISTRUSTED: Readonly<Record<Distrust, Hint>> = {
   another_issuer: anotherIssuer,
   no_s256: (situation) => `If it supports PKCE with S256 and only does not say so, ${writeThem(situation)}`,
   no_endpoint: writeEndpoints,
+  own_server: ownServer,
 }
 
 function unpublished(situation: Situation): string {
   const { place, endpoints, issuer, named } = situation
   if (issuer !== undefined) return `Check issuer. If it is right, ${writeThem(situation)}`
   return named === undefined ? `Write issuer, or ${endpoints}, under ${place}.` : writeEndpoints(situation)
+}
+
+/** Such an upstream may be one that the gateway's callers need no account at. */
+function ownServer({ place, issuer }: Situation): string {
+  const server = `the issuer of its own server under ${place}.`
+  return issuer === undefined
+    ? `If it takes the gateway's callers without a token, write auth: none. If not, write ${server}`
+    : `Write ${server}`
 }
 
 function anotherIssuer(situation: Situation, { expected, found }: LogDetail): string {
@@ -63,8 +73,6 @@ const REFUSED: Readonly<Record<string, Hint>> = {
     `Ask whoever runs it for an https address. If you trust it as it is, ${writeThem(situation)}`,
 }
 
-const SILENT = 'Check name resolution and the firewall from this machine.'
-
 export function hintFor(error: unknown, situation: Situation): string {
   if (!(error instanceof UpstreamError)) return 'Run doctor again.'
   const { fault, detail } = error
@@ -72,7 +80,7 @@ export function hintFor(error: unknown, situation: Situation): string {
   if (hint !== undefined) return hint(situation, detail)
   if (fault === 'unavailable') return 'It is down or overloaded: run doctor again later.'
   if (fault === 'bad_response') return `Ask whoever runs it. Or ${writeThem(situation)}`
-  return situation.issuer === undefined ? SILENT : `Check issuer. ${SILENT}`
+  return adviceFor(error)
 }
 
 function hintOf({ distrust, reason }: LogDetail): Hint | undefined {

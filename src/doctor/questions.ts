@@ -1,13 +1,13 @@
 // What has to be asked about the routes of a visit: each authorization server once for each way in which it is used, each
 // trusted issuer once. Pure.
-import { upstreamServers } from '../auth/servers.ts'
+import { type ServerSetting, upstreamServers } from '../auth/servers.ts'
 import type { AuthorizationServerConfig, Config, RouteConfig } from '../config/types.ts'
 import { parseScope, union } from '../oauth/scope.ts'
 import type { ServerQuestion } from './authorization-server.ts'
 import type { IssuerQuestion } from './trusted-issuer.ts'
 
 interface Use extends Pick<ServerQuestion, 'service'> {
-  readonly setting: 'authorization_server' | 'identity_provider'
+  readonly setting: ServerSetting
   readonly reference: string | AuthorizationServerConfig | undefined
   readonly scope?: string | undefined
 }
@@ -45,7 +45,7 @@ export function serverQuestions(
       asked.set(key, {
         scope: typeof reference === 'string' ? place : at,
         place,
-        configured: serverFor(name, reference),
+        configured: serverFor(name, reference, setting),
         upstreams: new Map([...(before?.upstreams ?? []), [at, new URL(route.upstream.url)]]),
         clientName: config.login.brand.name,
         wanted: both(before?.wanted, scope),

@@ -85,7 +85,7 @@ export function buildRoute(
       upstream,
       scopes: route.scopes,
       clientName: config.login.brand.name,
-      server: (reference) => serverFor(name, reference),
+      server: (reference, setting) => serverFor(name, reference, setting),
       deps,
     }),
     identity: route.identity && buildIdentity(route.identity, { issuer, upstream, ...deps }),

@@ -2,11 +2,13 @@
 // with. The protocol library makes the checks.
 import * as oauth from 'oauth4webapi'
 import { type LogDetail, OAuthError, UpstreamError } from '../errors.ts'
+import { isOwnAddress } from '../oauth/own-address.ts'
 import { loggableErrorCode } from './error-code.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
 import { clientAuth, parties, refusedAnswer, tokenOptions, tokensOf } from './token-endpoint.ts'
 import { isRefusal } from './token-failure.ts'
+import { isWebAddress } from './well-known.ts'
 
 export interface AuthorizationRequest {
   readonly state: string
@@ -44,8 +46,13 @@ export async function authorizationUrl(
 export function checkAnswer(server: UpstreamServer, answer: URLSearchParams, state: string): URLSearchParams {
   const { as, client } = parties(server)
   const known = new URLSearchParams(answer)
-  if (server.issuer === undefined) known.delete('iss')
   try {
+    if (server.issuer === undefined) {
+      // The server may have sent the browser to the gateway's own pages, where people know the way (mix-up, RFC 9700 §4.4).
+      if (known.getAll('iss').some((iss) => isWebAddress(iss) && isOwnAddress(iss, server.redirectUri)))
+        throw untrusted('own_answer')
+      known.delete('iss')
+    }
     const checked = oauth.validateAuthResponse(as, client, known, state)
     if (!checked.get('code')) throw untrusted('no_code')
     return checked
@@ -111,6 +118,15 @@ function answeredError({ error }: oauth.AuthorizationResponseError): OAuthError 
   if (error === 'access_denied')
     return new OAuthError('access_denied', 'access was not granted at the upstream', detail)
   return error === 'temporarily_unavailable' ? inTrouble(detail) : refused(detail)
+}
+
+/** RFC 6749 §4.1.2.1 and §5.2: what was wrong is what was asked for. A server in trouble may say anything. */
+export function isScopeRefusal(error: unknown): boolean {
+  return (
+    error instanceof OAuthError &&
+    error.code === 'server_error' &&
+    error.detail.upstreamError === 'invalid_scope'
+  )
 }
 
 function refused(detail: LogDetail): OAuthError {

@@ -11,6 +11,7 @@ import {
   type ServerMetadata,
   type ServerUse,
   strings,
+  told,
 } from './server-metadata.ts'
 import { isResourceOf, isWebAddress, resourceMetadataUrls, serverMetadataUrls } from './well-known.ts'
 
@@ -27,17 +28,20 @@ export interface ProtectedResource {
 }
 
 const JSON_ACCEPT = { accept: 'application/json' }
+/** Words of which one at least stands in metadata: many servers answer whatever they do not know with 200 and some JSON. */
+const RESOURCE_WORDS = ['resource', 'authorization_servers']
+const SERVER_WORDS = ['issuer', 'authorization_endpoint', 'token_endpoint']
 
 /** Asks an MCP server, as any client would, who signs people in for it. Throws UpstreamError. */
 export async function discoverResource(http: ControlHttp, upstream: URL): Promise<ProtectedResource> {
   const { isChallenged, ...hints } = await askForChallenge(http, upstream)
   for (const url of candidates(hints.resourceMetadata, upstream)) {
-    const document = await fetchJson(http, url, { derivedFrom: upstream.hostname })
+    const document = await fetchJson(http, url, { derivedFrom: upstream.hostname }, RESOURCE_WORDS)
     if (document === undefined) continue
     const { resource, authorization_servers: servers, scopes_supported: scopes } = document
     if (typeof resource !== 'string' || !isResourceOf(resource, upstream)) {
       throw distrusted('another_resource', 'its protected resource metadata is about another resource', {
-        found: String(resource).slice(0, 200),
+        found: told(resource),
       })
     }
     const issuer = strings(servers)[0]
@@ -105,7 +109,7 @@ async function findServer(
   if (!isWebAddress(issuer))
     throw distrusted('server_is_no_url', 'its authorization server is no http or https URL')
   for (const url of serverMetadataUrls(new URL(issuer))) {
-    const document = await fetchJson(http, url, trust)
+    const document = await fetchJson(http, url, trust, SERVER_WORDS)
     if (document !== undefined) return checkServerMetadata(document, { issuer, isAssumed }, use)
   }
   return undefined
@@ -119,13 +123,14 @@ function candidates(advertised: string | undefined, upstream: URL): readonly URL
 }
 
 /**
- * Undefined for anything but a JSON object with status 200: then the next address is tried. Also after 401 and 403, which
- * guards and file hosts give for whatever is not there. A server that is unreachable, or has no time, ends the search.
+ * Undefined for anything but a JSON object with status 200 and one of the words: then the next address is tried. Also
+ * after 401 and 403, which guards and file hosts give for whatever is not there. A server that is unreachable, or has no time, ends the search.
  */
 async function fetchJson(
   http: ControlHttp,
   url: URL,
   trust: Trust,
+  words: readonly string[],
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const answer = await http({ method: 'GET', url, headers: JSON_ACCEPT, trust })
   if (isPassing(answer.status))
@@ -135,5 +140,6 @@ async function fetchJson(
       { url: url.origin, status: answer.status },
       5,
     )
-  return answer.status === 200 ? jsonObject(answer.body) : undefined
+  const document = answer.status === 200 ? jsonObject(answer.body) : undefined
+  return document !== undefined && words.some((word) => Object.hasOwn(document, word)) ? document : undefined
 }

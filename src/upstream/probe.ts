@@ -76,7 +76,9 @@ export async function knock(
 }
 
 const isGood = ({ status }: ControlAnswer) => status >= 200 && status < 300
-const turnsAway = ({ status }: ControlAnswer) => [401, 403].includes(status) || isPassing(status)
+/** A redirect most often leads to a page where people sign in. */
+const turnsAway = ({ status }: ControlAnswer) =>
+  [401, 403].includes(status) || (status >= 300 && status < 400) || isPassing(status)
 
 /** Some servers greet anybody and want a token for what comes after. Whether this one answers that at all is not the question. */
 async function askFurther(

@@ -18,7 +18,10 @@ export interface RegistrationRequest {
   readonly clientName: string
   /** Empty: nobody is sent back from there. */
   readonly redirectUris: readonly string[]
-  readonly scope: string | undefined
+  /** Some servers hold a client to these, and some allow none to a client that named none. */
+  readonly scopes: readonly string[]
+  /** The operator's choice; undefined: what fits the server. */
+  readonly authMethod: UpstreamAuthMethod | undefined
   readonly grantTypes: readonly string[]
   /** The gateway's public keys, as `jwks` or `jwks_uri`. */
   readonly keys: Readonly<Record<string, unknown>>
@@ -63,7 +66,9 @@ export async function registerClient(
   request: RegistrationRequest,
   nowMs: number,
 ): Promise<UpstreamRegistration> {
-  const asked = methodToAskFor(server)
+  const { authMethod } = request
+  if (authMethod !== undefined && !takesMethod(server, authMethod)) throw methodRefused(server, authMethod)
+  const asked = authMethod ?? methodToAskFor(server)
   const answer = await http({
     method: 'POST',
     url: new URL(server.registrationEndpoint),
@@ -78,7 +83,7 @@ export async function registerClient(
       response_types: request.redirectUris.length > 0 ? ['code'] : [],
       token_endpoint_auth_method: asked,
       ...(asked === 'private_key_jwt' && request.keys),
-      ...(request.scope !== undefined && { scope: request.scope }),
+      ...(request.scopes.length > 0 && { scope: request.scopes.join(' ') }),
     }),
   })
   const registered = answer.status === 201 || answer.status === 200 ? jsonObject(answer.body) : undefined
@@ -88,7 +93,9 @@ export async function registerClient(
     !isSecretOrNone(registered.client_secret)
   )
     throw notRegistered(server, answer.status)
-  const registration = registrationOf(registered, asked)
+  const registration =
+    authMethod === undefined ? registrationOf(registered, asked) : registrationWith(authMethod, registered)
+  if (registration === undefined) throw methodRefused(server, asked)
   return { ...registration, ...(registration.clientSecret !== undefined && expiryOf(registered, nowMs)) }
 }
 
@@ -114,6 +121,23 @@ function methodToAskFor(server: ServerMetadata): UpstreamAuthMethod {
   return offered ?? 'none'
 }
 
+/** Whether the metadata says nothing against the operator's choice. */
+function takesMethod(
+  { authMethods, assertionAlgorithms }: ServerMetadata,
+  method: UpstreamAuthMethod,
+): boolean {
+  const isSignable = method !== 'private_key_jwt' || (assertionAlgorithms?.includes('ES256') ?? true)
+  return isSignable && (authMethods?.includes(method) ?? true)
+}
+
+function methodRefused({ issuer }: ServerMetadata, method: UpstreamAuthMethod): UpstreamError {
+  return new UpstreamError(
+    'bad_response',
+    'the upstream does not register clients with the configured token_endpoint_auth_method: leave it out, or write one that the upstream takes',
+    { issuer, method },
+  )
+}
+
 function notRegistered({ issuer, isAssumed }: ServerMetadata, status: number): UpstreamError {
   const isSilent = isAssumed === true && [404, 405].includes(status)
   if (isSilent)
@@ -129,13 +153,29 @@ function notRegistered({ issuer, isAssumed }: ServerMetadata, status: number): U
   )
 }
 
+const secretOf = ({ client_secret: secret }: Readonly<Record<string, unknown>>) =>
+  typeof secret === 'string' && secret !== '' ? secret : undefined
+
+/** Undefined: the server made it another method, as it may (RFC 7591 §3.2.1), or left out what this one needs. */
+function registrationWith(
+  method: UpstreamAuthMethod,
+  registered: Readonly<Record<string, unknown>>,
+): UpstreamRegistration | undefined {
+  const { client_id: clientId, token_endpoint_auth_method: echoed } = registered
+  const needsSecret = method === 'client_secret_basic' || method === 'client_secret_post'
+  const clientSecret = needsSecret ? secretOf(registered) : undefined
+  if (typeof echoed === 'string' && echoed !== method) return undefined
+  if (needsSecret && clientSecret === undefined) return undefined
+  return { clientId: String(clientId), clientSecret, authMethod: method }
+}
+
 // What was echoed counts, not what was asked (RFC 7591 §3.2.1); a secret without a method that we know is Basic.
 function registrationOf(
   registered: Readonly<Record<string, unknown>>,
   asked: UpstreamAuthMethod,
 ): UpstreamRegistration {
-  const { client_id: clientId, client_secret: secret, token_endpoint_auth_method: echoed } = registered
-  const clientSecret = typeof secret === 'string' && secret !== '' ? secret : undefined
+  const { client_id: clientId, token_endpoint_auth_method: echoed } = registered
+  const clientSecret = secretOf(registered)
   const method = PREFERENCE.find((known) => known === echoed) ?? asked
   // Keys were sent only with the request for this method.
   const byKey = method === 'private_key_jwt' && asked === 'private_key_jwt'
@@ -148,11 +188,11 @@ function registrationOf(
   }
 }
 
-/** RFC 7591 §3.2.1: seconds since 1970, or 0 for never. What has passed already is no time. */
+/** RFC 7591 §3.2.1: seconds since 1970, or 0 for never. What has passed already is no time, and neither is what is no number: a secret that ends all the same is refused, and then the gateway registers anew. */
 function expiryOf(
   { client_secret_expires_at: at }: Readonly<Record<string, unknown>>,
   nowMs: number,
 ): Pick<UpstreamRegistration, 'secretExpiresAtMs'> {
-  const ms = Number(at) * 1000
+  const ms = typeof at === 'number' || typeof at === 'string' ? Number(at) * 1000 : Number.NaN
   return Number.isFinite(ms) && ms > nowMs ? { secretExpiresAtMs: ms } : {}
 }

@@ -2,6 +2,7 @@
 // whole. Pure.
 import { UpstreamError } from '../errors.ts'
 import { isLoopbackHost } from '../loopback.ts'
+import { isOwnAddress } from '../oauth/own-address.ts'
 import { isWebAddress } from './well-known.ts'
 
 /** What a server is needed for: browsers are sent there, or only its token endpoint is asked. */
@@ -93,7 +94,23 @@ function statedIssuer(
   if (isAssumed && stated === withSlash) return withSlash
   throw distrusted('another_issuer', 'its authorization server metadata names another issuer', {
     expected: issuer.slice(0, 200),
-    found: String(stated).slice(0, 200),
+    found: told(stated),
+  })
+}
+
+type Addresses = Pick<ServerMetadata, 'issuer'> & Partial<ServerMetadata>
+
+/**
+ * The gateway gives out tokens for its routes: an upstream that names it would be sent one that is good on another route.
+ * `own`: any address of the gateway. Throws UpstreamError.
+ */
+export function checkNotOwn(server: Addresses, own: string): void {
+  const { issuer, authorizationEndpoint, tokenEndpoint, registrationEndpoint } = server
+  const addresses = [issuer, authorizationEndpoint, tokenEndpoint, registrationEndpoint]
+  const found = addresses.find((url) => url !== undefined && isWebAddress(url) && isOwnAddress(url, own))
+  if (found === undefined) return
+  throw distrusted('own_server', 'its authorization server would be this gateway itself', {
+    found: found.slice(0, 200),
   })
 }
 
@@ -127,6 +144,11 @@ function usableEndpoint(value: unknown): URL | undefined {
   return url.protocol === 'https:' || isLoopbackHost(url.hostname) ? url : undefined
 }
 
+/** What was found in place of something better, for a log line. Whatever is no text need not have one: `{"toString":1}`. */
+export function told(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'not a text' : String(value).slice(0, 200)
+}
+
 export function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
 }
@@ -141,6 +163,7 @@ export type Distrust =
   | 'another_issuer'
   | 'no_s256'
   | 'no_endpoint'
+  | 'own_server'
 
 export function distrusted(
   distrust: Distrust,

@@ -110,14 +110,15 @@ async function request(
   }
 }
 
-/** RFC 8693 §2.2.1: refresh tokens and assertions come in `access_token` too, and neither is for the next server to have. */
+/** RFC 8693 §2.2.1: refresh tokens and assertions come in `access_token` too, and none of them is for the next server to have. */
 function checkIssuedType(
   { issued_token_type: issued }: oauth.TokenEndpointResponse,
   wanted: TokenType,
 ): void {
-  if (issued === undefined || issued === TOKEN_TYPE + wanted) return
-  // That says how it is written: an access token may be a JWT (§3).
-  if (wanted === 'access_token' && issued === `${TOKEN_TYPE}jwt`) return
+  if (issued === TOKEN_TYPE + wanted) return
+  // Many leave it out, although it is required, and `jwt` says how an access token is written (§3). Where an ID-JAG is
+  // wanted, neither will do: a provider that ignores the wish answers with the caller's access token.
+  if (wanted === 'access_token' && (issued === undefined || issued === `${TOKEN_TYPE}jwt`)) return
   throw new UpstreamError(
     'bad_response',
     'the authorization server issued another kind of token than was asked for: its operator has to act',

@@ -57,11 +57,14 @@ test('a refusal that comes after the person has signed in again is not one of th
   assert.match(await sent().then(String, String), 'sign in again')
 })
 
-test('where there is nothing to refresh by, a token that has ended is no good link', async (context) => {
-  const { connect, link, clock } = await connected(context)
+test('where there is nothing to refresh by, a token is good until it has ended, and is no good link then', async (context) => {
+  const { connect, link, clock, sent } = await connected(context)
   await connect('only', { refreshToken: undefined })
   assert.is(await link.isGood(ALICE, []), true)
-  clock.nowMs += HOUR_MS
+  clock.nowMs += HOUR_MS - 1
+  assert.is(await sent(), 'Bearer only')
+  assert.is(await link.isGood(ALICE, []), true)
+  clock.nowMs += 1
   assert.is(await link.isGood(ALICE, []), false)
 })
 

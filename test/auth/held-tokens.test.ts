@@ -34,7 +34,9 @@ function world({ lifetimeMs }: { lifetimeMs?: number | undefined } = { lifetimeM
     }
   }
   return {
+    now,
     store,
+    keyring,
     obtain,
     lines,
     count: () => obtained,
@@ -59,12 +61,37 @@ test('two processes that need it at once fetch one', async () => {
   assert.is(count(), 1)
 })
 
+test('behind a process that was killed while it asked, the next one waits for seconds', async () => {
+  const { process, obtain, pass, count } = world()
+  let answer: () => void = () => {}
+  const hangs = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const asked = new Promise<void>((resolve) => {
+    const killed = process().get(place, async () => {
+      resolve()
+      await hangs
+      throw new UpstreamError('unavailable', 'nobody is there to hear it')
+    })
+    killed.catch(() => {})
+  })
+  await asked
+  const waiting = process().get(place, obtain)
+  // Faster than its heart beats.
+  pass(5_001)
+  assert.is(await waiting, 'token-1')
+  answer()
+  assert.is(count(), 1)
+})
+
 test('it lies sealed, without a refresh token, and another keyring starts anew', async () => {
-  const { process, store, obtain } = world()
+  const { process, store, obtain, keyring } = world()
   await process().get(place, obtain)
-  const stored = await valuesIn(store, 'token/k')
-  assert.not.match(stored, 'token-1')
-  assert.not.match(stored, 'never kept')
+  assert.not.match(await valuesIn(store, 'token/k'), 'token-1')
+  const { sealed = '' } = (await store.get<{ readonly sealed: string }>('token/k'))?.value ?? {}
+  const opened = String(createSealer(keyring).open('held-token', 'token/k', sealed))
+  assert.match(opened, 'token-1')
+  assert.not.match(opened, 'never kept')
   assert.is(await process(randomKeyring()).get(place, obtain), 'token-2')
 })
 
@@ -199,6 +226,41 @@ test('without an end it lasts a day', async () => {
   assert.is(await held.get(place, obtain), 'token-2')
 })
 
+test('however long the upstream would take it, it is replaced after a day, and lies in the store no longer', async () => {
+  const { process, store, obtain, pass, count } = world({ lifetimeMs: 10 * 365 * 24 * HOUR_MS })
+  const held = process()
+  await held.get(place, obtain)
+  pass(23 * HOUR_MS)
+  assert.is(await held.get(place, obtain), 'token-1')
+  // Ahead of its end, so that nobody waits.
+  pass(HOUR_MS - 30_000)
+  assert.is(await held.get(place, obtain), 'token-1')
+  while (count() < 2) await new Promise((resolve) => setImmediate(resolve))
+  while ((await held.get(place, obtain)) === 'token-1') await new Promise((resolve) => setImmediate(resolve))
+  assert.is(await held.get(place, obtain), 'token-2')
+  pass(25 * HOUR_MS)
+  assert.is(await store.get('token/k'), undefined)
+  assert.is(await held.get(place, obtain), 'token-3')
+})
+
+test('one that nobody can ask for any more lies in the store no longer, also once it was refused', async () => {
+  const { process, store, obtain, pass, now } = world({ lifetimeMs: 20 * HOUR_MS })
+  const held = process()
+  const [kept, refused] = ['kept', 'refused'].map((key) => ({
+    key,
+    subject: 'users/ann' as Subject,
+    usedUntilMs: now() + HOUR_MS,
+  })) as [Place, Place]
+  await held.get(kept, obtain)
+  await held.refused(refused, await held.get(refused, obtain))
+  pass(HOUR_MS - 1_000)
+  assert.is(await held.get(kept, obtain), 'token-1', 'until then it is good, and not got anew')
+  assert.ok(await store.get('token/refused'))
+  pass(2_000)
+  assert.equal([await store.get('token/kept'), await store.get('token/refused')], [undefined, undefined])
+  assert.is(await held.get(kept, obtain), 'token-3')
+})
+
 test('a failure rests for ten seconds at most, however long the server wants to be left alone', async () => {
   const { process, obtain, pass } = world()
   const held = process()
@@ -238,6 +300,26 @@ test('one that was refused is still its person’s, and ends when it would have 
   assert.ok(await store.get('token/hers'))
   pass(HOUR_MS + 1)
   assert.is(await store.get('token/hers'), undefined)
+})
+
+test('who waits too long for the fetch of another process is told to come again', async () => {
+  const { process, obtain, store, pass, count } = world()
+  const taken: Store = {
+    ...store,
+    async cas(key, expected, value, options) {
+      if (!key.startsWith('lock/')) return store.cas(key, expected, value, options)
+      // A minute goes by at each look.
+      pass(60_000)
+      return false
+    },
+  }
+  const late = await process(undefined, taken)
+    .get(place, obtain)
+    .catch((error: unknown) => error)
+  assert.ok(late instanceof UpstreamError, String(late))
+  assert.equal([late.fault, late.status, late.retryAfterSeconds], ['unavailable', 503, 5])
+  assert.is(count(), 0)
+  assert.is(await process().get(place, obtain), 'token-1')
 })
 
 test.run()

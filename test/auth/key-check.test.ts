@@ -36,17 +36,23 @@ const always = (status: number) => (_request: IncomingMessage, response: ServerR
 const verdict = (work: Promise<string | undefined>) =>
   work.then(
     (wrong) => (wrong === undefined ? 'good' : 'refused'),
-    (error: unknown) => (error instanceof UpstreamError ? 'cannot say' : error),
+    (error: unknown) => {
+      if (!(error instanceof UpstreamError)) return error
+      return error.fault === 'bad_response' ? 'for the operator' : 'cannot say'
+    },
   )
 
 const ANSWERS: readonly (readonly [status: number, mcp: string, url: string])[] = [
   [200, 'good', 'good'],
   [204, 'good', 'good'],
-  [302, 'good', 'refused'],
+  [302, 'for the operator', 'for the operator'],
+  [307, 'for the operator', 'for the operator'],
   [400, 'good', 'refused'],
   [401, 'refused', 'refused'],
   [403, 'refused', 'refused'],
   [404, 'good', 'refused'],
+  [408, 'cannot say', 'cannot say'],
+  [425, 'cannot say', 'cannot say'],
   [429, 'cannot say', 'cannot say'],
   [500, 'cannot say', 'cannot say'],
   [503, 'cannot say', 'cannot say'],
@@ -85,6 +91,13 @@ test('a server that greets anybody is asked further', async (context) => {
       ['tools/list', 'session-1'],
     ],
   )
+})
+
+test('a server that greets anybody and sends whoever goes on to a sign-in page has not looked at the key', async (context) => {
+  const { check } = await start(context, (_request, response, count) =>
+    response.writeHead(count === 1 ? 200 : 302, { location: '/login' }).end('{}'),
+  )
+  assert.is(await verdict(check('mcp')('k')), 'for the operator')
 })
 
 test('a greeting stands where what comes after it breaks off', async (context) => {

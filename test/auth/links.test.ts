@@ -5,7 +5,7 @@ import { hashToken } from '../../src/oauth/tokens.ts'
 import type { Subject } from '../../src/slots.ts'
 import { randomKeyring } from '../../src/store/keyring.ts'
 import { memoryStore } from '../../src/store/memory.ts'
-import { keys, type Link } from '../../src/store/records.ts'
+import { indexes, keys, type Link } from '../../src/store/records.ts'
 import { createSealer, type Sealer } from '../../src/store/seal.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { UpstreamTokens } from '../../src/upstream/server.ts'
@@ -194,6 +194,31 @@ test('what is wanted is asked for next time, is forgotten once it was, and does 
   assert.not.ok(await links.want(await found(), ['one-more']), 'people are asked for 200 at most')
 })
 
+test('what the server refuses is wanted no more, until it is demanded again or asked for', async () => {
+  const { links, found, clock } = world()
+  await links.save(ALICE, 'f1', tokens('a'), ['repo'])
+  await links.want(await found(), ['gist', 'admin'])
+  await links.refuse(await found(), ['gist'])
+  const atMs = clock.nowMs
+  assert.equal(
+    [(await found()).link.wanted, (await found()).link.refused],
+    [['admin'], { scopes: ['gist'], atMs }],
+  )
+
+  await links.save(ALICE, 'f1', tokens('b'), ['repo', 'admin'])
+  assert.equal((await found()).link.refused?.scopes, ['gist'], 'a new sign-in has not asked for it')
+  await links.want(await found(), ['gist'])
+  assert.equal([(await found()).link.wanted, (await found()).link.refused?.scopes], [['gist'], []])
+  await links.refuse(await found(), ['gist', 'repo'])
+  await links.save(ALICE, 'f1', tokens('c'), ['gist'])
+  assert.equal((await found()).link.refused?.scopes, ['repo'])
+
+  const many = Array.from({ length: 250 }, (_, index) => `s${index}`)
+  await links.refuse(await found(), many)
+  assert.is((await found()).link.refused?.scopes.length, 200, 'it does not pile up')
+  assert.not.ok(await links.want(await found(), ['one-more']), 'nor is anybody asked for ever more')
+})
+
 test('a link in use is kept, one that nobody used for 90 days is gone', async () => {
   const { links, clock } = world()
   await links.save(ALICE, 'f1', tokens('a'), [])
@@ -203,6 +228,34 @@ test('a link in use is kept, one that nobody used for 90 days is gone', async ()
   }
   clock.nowMs += 90 * DAY_MS
   assert.is(await links.find(ALICE, 'f1'), undefined)
+})
+
+test('sec-L14: a link is listed as its person’s after every write of it, and each keeps it for 90 days', async () => {
+  const writes: Record<string, (links: Links) => Promise<unknown>> = {
+    'a sign-in': (links) => links.save(ALICE, 'f1', tokens('a'), []),
+    'a refresh': async (links) => links.renew(await opened(links), tokens('b')),
+    'a demand': async (links) => links.want(await opened(links), ['more']),
+    'a burial': async (links) => links.bury(await opened(links)),
+    'its use': (links) => opened(links),
+  }
+  const opened = async (links: Links) => {
+    const found = await links.find(ALICE, 'f1')
+    if (found === undefined) throw new Error('no link')
+    return found
+  }
+  for (const [name, write] of Object.entries(writes)) {
+    const { links, store, stored, clock } = world()
+    await links.save(ALICE, 'f1', tokens('first'), [])
+    clock.nowMs += 2 * DAY_MS
+    await write(links)
+    const listed: string[] = []
+    for await (const key of store.list(indexes.bySubject(ALICE))) listed.push(key)
+    assert.equal(listed, [keys.link(hashToken(ALICE), 'f1')], name)
+    clock.nowMs += 90 * DAY_MS - 1
+    assert.ok(await stored(ALICE, 'f1'), name)
+    clock.nowMs += 1
+    assert.is(await stored(ALICE, 'f1'), undefined, name)
+  }
 })
 
 test('reading a link that is in daily use writes nothing', async () => {

@@ -155,6 +155,43 @@ test('sec-T5: tokens that come for a link that another process buried meanwhile 
   assert.equal([found?.tokens.accessToken, found?.link.dead, revoked], ['access-late', false, []])
 })
 
+test('behind a process that was killed in the middle of a refresh, the next one waits for seconds', async ({
+  after,
+}) => {
+  const hanging: ServerResponse[] = []
+  const upstream = await listen((request, response) => {
+    request.resume()
+    if (hanging.length === 0) hanging.push(response)
+    else give(response, {})
+  })
+  after(() => upstream.close())
+  const recorder = record(upstream.server)
+  let nowMs = Date.now()
+  const now = () => nowMs
+  const store = memoryStore(now)
+  const links = createLinks(store, createSealer(randomKeyring()), now)
+  const revocations = createRevocations(controlHttp, recordingLog().log)
+  const process = () => createRefresh({ links, revocations, store, http: controlHttp, now }).refresh
+  await links.save(ALICE, 'f', named('old'), [])
+  const stale = await links.find(ALICE, 'f')
+  if (stale === undefined) throw new Error('no link')
+  const request = { subject: ALICE, fingerprint: 'f', server: serverAt(upstream.origin), resource: undefined }
+  let isOver = false
+  const killed = process()(request, stale)
+    .catch(() => 'nobody is there to hear it')
+    .finally(() => {
+      isOver = true
+    })
+  await recorder.arrival('POST /token')
+  const waiting = process()(request, stale)
+  // Faster than its heart beats.
+  nowMs += 5_001
+  assert.is((await waiting)?.tokens.accessToken, 'access-new')
+  assert.equal([recorder.count('POST /token'), isOver], [2, false])
+  hanging[0]?.destroy()
+  await killed
+})
+
 /** A link, and an upstream whose token endpoint answers what `answers` does. */
 async function refreshable({ after }: TestContext, answer: (response: ServerResponse) => unknown) {
   const upstream = await listen((request, response) => {
@@ -179,7 +216,28 @@ async function refreshable({ after }: TestContext, answer: (response: ServerResp
       (error: unknown) => (error instanceof UpstreamError ? error.fault : String(error)),
     )
   }
-  return { recorder: record(upstream.server), clock, renewed }
+  /** Two processes that share the store begin at once: the tokens that each has afterwards. */
+  const both = async () => {
+    const { refresh: elsewhere } = createRefresh({ links, revocations, store, http: controlHttp, now })
+    const stale = await links.find(ALICE, 'f')
+    if (stale === undefined) throw new Error('no link')
+    const request = { subject: ALICE, fingerprint: 'f', server, resource: undefined }
+    const found = await Promise.all([refresh(request, stale), elsewhere(request, stale)])
+    return found.map((one) => one?.tokens.accessToken)
+  }
+  /** Two people's links at one server are refreshed at once: the access token that each has afterwards. */
+  const ofTwoPeople = async () => {
+    const refreshed = async (subject: Subject, name: string) => {
+      await links.save(subject, 'f', named(name), [])
+      const stale = await links.find(subject, 'f')
+      if (stale === undefined) throw new Error('no link')
+      return () => refresh({ subject, fingerprint: 'f', server, resource: undefined }, stale)
+    }
+    const starts = [await refreshed(ALICE, 'alice'), await refreshed('users/bob' as Subject, 'bob')]
+    const found = await Promise.all(starts.map((start) => start()))
+    return found.map((one) => [one?.link.subject, one?.tokens.accessToken])
+  }
+  return { recorder: record(upstream.server), clock, store, renewed, both, ofTwoPeople }
 }
 
 function give(response: ServerResponse, members: object): void {
@@ -239,6 +297,66 @@ test('spec-U3: a refresh names the resource as the sign-in did (RFC 8707 §2.2),
     recorder.requests.map(({ form }) => form.get('resource')),
     ['https://mcp.example/mcp', null],
   )
+})
+
+test('sec-T5: of two processes that want to refresh one link at once one asks, and both have what came of it', async (context) => {
+  const { recorder, both } = await refreshable(context, (response) =>
+    give(response, { refresh_token: 'refresh-new' }),
+  )
+  assert.equal(await both(), ['access-new', 'access-new'])
+  assert.equal(
+    recorder.requests.map(({ form }) => form.get('refresh_token')),
+    ['refresh-old'],
+  )
+})
+
+test('invariant 1: two people whose tokens at one server are due at once have each their own afterwards', async (context) => {
+  let asked = 0
+  const { recorder, ofTwoPeople } = await refreshable(context, (response) =>
+    give(response, { access_token: `access-${++asked}`, refresh_token: `refresh-${asked}` }),
+  )
+  const [alice, bob] = await ofTwoPeople()
+  assert.equal([alice?.[0], bob?.[0]], ['users/alice', 'users/bob'])
+  assert.is.not(alice?.[1], bob?.[1])
+  assert.equal(recorder.requests.map(({ form }) => form.get('refresh_token')).sort(), [
+    'refresh-alice',
+    'refresh-bob',
+  ])
+})
+
+test('a link that one process was refused for good is not asked for by another that waited', async (context) => {
+  const { recorder, both } = await refreshable(context, (response) => {
+    response.writeHead(400, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ error: 'invalid_grant' }))
+  })
+  assert.equal(await both(), [undefined, undefined])
+  assert.is(recorder.count(), 1)
+})
+
+test('who waits too long for the refresh of another process is told to come again, and nothing is asked twice', async (context) => {
+  const { recorder, clock, store, renewed } = await refreshable(context, (response) => give(response, {}))
+  const { cas } = store
+  store.cas = async (key, ...rest) => {
+    if (!key.startsWith('lock/')) return cas(key, ...rest)
+    // A minute goes by at each look.
+    clock.nowMs += MINUTE_MS
+    return false
+  }
+  assert.is(await renewed(), 'unavailable')
+  assert.is(recorder.count(), 0)
+})
+
+test('an upstream that has too much to do ends no link, whatever it writes', async (context) => {
+  let isUp = false
+  const { clock, renewed } = await refreshable(context, (response) => {
+    if (isUp) return give(response, {})
+    response.writeHead(429, { 'content-type': 'application/json' })
+    return response.end(JSON.stringify({ error: 'invalid_grant' }))
+  })
+  assert.is(await renewed(), 'unavailable')
+  isUp = true
+  clock.nowMs += 10_000
+  assert.is(accessTokenOf(await renewed()), 'access-new')
 })
 
 test.run()

@@ -4,6 +4,7 @@ import { sourceOf } from '../../src/auth/configured-server.ts'
 import { serviceSource } from '../../src/auth/service-source.ts'
 import { UpstreamError } from '../../src/errors.ts'
 import { hashToken } from '../../src/oauth/tokens.ts'
+import type { ControlHttp } from '../../src/upstream/http.ts'
 import { RESOURCE, SERVER } from '../support/discovery-upstream.ts'
 import { suite } from '../support/suite.ts'
 import { REDIRECT, startScene } from './scene.ts'
@@ -25,10 +26,10 @@ test('a server that is not found is left alone for a moment, and not for an hour
   const { upstream, clock, context: route } = await startScene(context)
   const source = serviceSource({}, 'client_credentials', route)
   upstream.knobs.isDown = true
-  assert.is(await outcome(source.destination()), 'unreachable')
+  assert.is(await outcome(source.destination()), 'unavailable')
   upstream.knobs.isDown = false
   const asked = upstream.recorder.count()
-  assert.is(await outcome(source.destination()), 'unreachable')
+  assert.is(await outcome(source.destination()), 'unavailable')
   assert.is(upstream.recorder.count(), asked)
   clock.nowMs -= HOUR_MS
   const { documents } = upstream.knobs
@@ -102,6 +103,35 @@ test('who waits too long for a registration that another process makes is told t
   assert.equal(await store.get(key), kept, 'nothing is dropped by whoever could not look')
   isTaken = false
   assert.is(await source.disowned(destination), false, 'it is known there')
+})
+
+test('behind a process that was killed while it registered, the next one waits for seconds', async (context) => {
+  const { upstream, clock, context: route } = await startScene(context)
+  let answer: () => void = () => {}
+  const hangs = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  let killed: Promise<unknown> = Promise.resolve()
+  await new Promise<void>((resolve) => {
+    const http: ControlHttp = async (request) => {
+      if (request.url.pathname !== '/register') return route.deps.http(request)
+      resolve()
+      await hangs
+      throw new UpstreamError('unavailable', 'nobody is there to hear it')
+    }
+    killed = outcome(sourceOf({}, { ...route, deps: { ...route.deps, http } }).renew())
+  })
+  const begun = clock.nowMs
+  // Faster than its heart beats.
+  const time = setInterval(() => {
+    clock.nowMs += 500
+  }, 10)
+  assert.is(await outcome(sourceOf({}, route).renew()), 'done')
+  clearInterval(time)
+  assert.ok(clock.nowMs - begun < 30_000, `${clock.nowMs - begun} ms`)
+  assert.is(upstream.recorder.count('POST /register'), 1)
+  answer()
+  await killed
 })
 
 test('routes that look for the same server at once register there once', async (context) => {
@@ -182,6 +212,36 @@ test('a record that is noted as used is not written again the same day', async (
   clock.nowMs += 24 * HOUR_MS
   await sourceOf({}, route).known()
   assert.is(await version(), Number(first) + 1)
+})
+
+test('a registration that gave tokens is forgotten after 90 days without use, as any other', async (context) => {
+  const { upstream, clock, store, context: route } = await startScene(context)
+  const source = sourceOf({}, route)
+  await source.proved(await source.renew())
+  const key = `registered/${hashToken(JSON.stringify([upstream.origin, REDIRECT]))}`
+  assert.is((await store.get(key))?.version, 2, 'that it did is written down')
+  clock.nowMs += 90 * 24 * HOUR_MS
+  assert.is(await store.get(key), undefined)
+})
+
+test('the registration that is noted as used is the one at the server that the upstream names now', async (context) => {
+  const { upstream, clock, store, context: route } = await startScene(context)
+  const { knobs, origin } = upstream
+  await sourceOf({}, route).renew()
+  const other = `${origin}/other`
+  knobs.documents[`${SERVER}/other`] = upstream.serverDocument({ issuer: other })
+  knobs.documents[`${RESOURCE}/mcp`] = upstream.resourceDocument({ authorization_servers: [other] })
+  const { redirectUri } = (await sourceOf({}, route).renew()).server
+  assert.is.not(redirectUri, REDIRECT)
+  const version = async (issuer: string, callback: string) =>
+    (await store.get(`registered/${hashToken(JSON.stringify([issuer, callback]))}`))?.version
+  const before = [await version(other, redirectUri), await version(origin, REDIRECT)]
+  clock.nowMs += 25 * HOUR_MS
+  await sourceOf({}, route).known()
+  assert.equal(
+    [await version(other, redirectUri), await version(origin, REDIRECT)],
+    [Number(before[0]) + 1, before[1]],
+  )
 })
 
 test('a service whose token endpoint is gone looks whether its server has moved', async (context) => {

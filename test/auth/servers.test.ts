@@ -40,6 +40,15 @@ test('one that is written inline, or left to the upstream, has the name of its r
   })
 })
 
+test('an identity provider beside the server of a route has a name of its own, unless an entry names it', () => {
+  assert.equal(serverFor('code', github, 'identity_provider'), {
+    entry: github,
+    redirectUri: 'https://gw.example/upstream/callback/code.identity_provider',
+    documentUrl: 'https://gw.example/.well-known/oauth-client/code.identity_provider',
+  })
+  assert.equal(serverFor('code', 'github', 'identity_provider'), serverFor('code', 'github'))
+})
+
 test('a callback that is written in the configuration is taken as it is', () => {
   assert.is(serverFor('code', 'bare').redirectUri, 'https://gw.example/upstream/callback')
   assert.is(serverFor('code', bare).redirectUri, 'https://gw.example/upstream/callback')

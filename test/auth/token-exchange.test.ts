@@ -1,7 +1,8 @@
 // What a token that was exchanged for is bound to. More is in test/flow.
 import * as assert from 'uvu/assert'
 import { tokenExchange } from '../../src/auth/token-exchange.ts'
-import type { Caller } from '../../src/slots.ts'
+import type { Caller, Subject } from '../../src/slots.ts'
+import { indexes } from '../../src/store/records.ts'
 import { suite } from '../support/suite.ts'
 import { startScene, writtenServer } from './scene.ts'
 
@@ -33,6 +34,35 @@ test('another client at the identity provider gets a token of its own', async (c
   assert.is(await sentAs('one'), first)
   assert.is.not(await sentAs('two'), first)
   assert.is(await sentAs('one'), first)
+})
+
+test('of a token that was got for a JWT which a caller brought, nothing is left when that JWT has ended', async (context) => {
+  const { upstream, clock, store, context: route } = await startScene(context, { entry: writtenServer })
+  upstream.knobs.lifetimeSeconds = 315_360_000
+  const auth = tokenExchange(
+    { type: 'token_exchange', authorization_server: writtenServer(upstream), subject_token: 'caller' },
+    route,
+  )
+  const subject = 'oidc/https://idp.example#ann' as Subject
+  const withJwt = (text: string) =>
+    ({ subject, tokenHash: text, jwt: { text, expiresAtMs: clock.nowMs + 300_000 } }) as Caller
+  const ann = withJwt('a.b.c')
+  const token = await auth.attach(ann)
+  clock.nowMs += 240_000
+  assert.equal(await auth.attach(ann), token, 'as long as it may be presented, it is the same')
+  await auth.attach(withJwt('d.e.f'))
+  assert.is(upstream.recorder.count('POST /token'), 2)
+  const kept = async () => {
+    const found: string[] = []
+    for await (const key of store.list(indexes.bySubject(subject)))
+      if ((await store.get(key)) !== undefined) found.push(key)
+    return found.length
+  }
+  assert.is(await kept(), 2)
+  clock.nowMs += 61_000
+  assert.is(await kept(), 1)
+  clock.nowMs += 240_000
+  assert.is(await kept(), 0)
 })
 
 test.run()

@@ -159,6 +159,19 @@ const CAUSES: Record<string, Cause> = {
     hint: `Write issuer under ${PLACE}.`,
     cure: issuer,
   },
+  'an upstream that names this gateway': {
+    spoil: resource({ authorization_servers: ['http://localhost:9999'] }),
+    why: 'its authorization server would be this gateway itself: found http://localhost:9999',
+    hint: `If it takes the gateway's callers without a token, write auth: none. If not, write the issuer of its own server under ${PLACE}.`,
+    cure: issuer,
+  },
+  'endpoints that are those of this gateway': {
+    spoil: metadata({ token_endpoint: 'http://localhost:9999/token' }),
+    server: issuer,
+    why: 'its authorization server would be this gateway itself: found http://localhost:9999/token',
+    hint: `Write the issuer of its own server under ${PLACE}.`,
+    cure: endpoints,
+  },
   'an upstream that names a private address elsewhere': {
     spoil: resource({ authorization_servers: ['https://10.0.0.1'] }),
     why: 'it names a private address, which only the configuration may',

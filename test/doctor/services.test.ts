@@ -167,6 +167,15 @@ test('as whom the gateway would appear, as the gateway itself would choose', asy
     /^FAIL .* → Create a client there for the grant client_credentials/,
   )
   assert.is(await said(EXCHANGE, ['none']), byDocument)
+  const fixed = '{ token_endpoint: "http://127.0.0.1:9/token", client_id: a }'
+  const behindProvider = `{ type: token_exchange, authorization_server: ${fixed}, identity_provider: { issuer: "(origin)" } }`
+  const { told } = await discovered(
+    context,
+    behindProvider,
+    { ...documents, token_endpoint_auth_methods_supported: ['none'] },
+    'https://gw.example',
+  )
+  assert.ok(told.includes(`${byDocument}.identity_provider`), told.join('\n'))
 })
 
 test('metadata that speaks for another issuer is refused for programs too', async (context) => {

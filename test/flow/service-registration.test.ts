@@ -296,6 +296,53 @@ test('with an identity provider each server has a client of its own, and only th
   assert.equal([registrations(provider).length, registrations(upstream).length], [2, 2])
 })
 
+test('sec-C10: an identity provider and a server of one route read a document each, and are told nothing of each other', async (context) => {
+  const [upstream, provider] = await Promise.all([
+    serviceUpstream(context, { ...DOCUMENTS, token_endpoint_auth_methods_supported: ['none'] }),
+    serviceUpstream(context, { ...DOCUMENTS, token_endpoint_auth_methods_supported: ['private_key_jwt'] }),
+  ])
+  const auth = `{ type: token_exchange, identity_provider: { issuer: "${provider.origin}" }, authorization_server: { issuer: "${upstream.origin}" } }`
+  const gateway = await gatewayFor(context, publicly(route(upstream, auth)))
+  await attach(gateway)
+  const paths = {
+    provider: '/.well-known/oauth-client/demo.identity_provider',
+    upstream: '/.well-known/oauth-client/demo',
+  }
+  const sentTo = ({ recorder }: DiscoveryUpstream) => {
+    const [{ form } = { form: new URLSearchParams() }] = recorder.to('POST /token')
+    return [form.get('client_id'), form.get('grant_type'), form.has('client_assertion')]
+  }
+  assert.equal(sentTo(provider), [`https://gw.test${paths.provider}`, `${GRANT}token-exchange`, true])
+  assert.equal(sentTo(upstream), [`https://gw.test${paths.upstream}`, `${GRANT}jwt-bearer`, false])
+  const readAt = async (path: string) => {
+    const { client_id, grant_types, token_endpoint_auth_method } = JSON.parse(
+      (await published(gateway, path)).body,
+    )
+    return [client_id, grant_types, token_endpoint_auth_method]
+  }
+  assert.equal(await readAt(paths.provider), [
+    `https://gw.test${paths.provider}`,
+    [`${GRANT}token-exchange`],
+    'private_key_jwt',
+  ])
+  assert.equal(await readAt(paths.upstream), [
+    `https://gw.test${paths.upstream}`,
+    [`${GRANT}jwt-bearer`],
+    'none',
+  ])
+})
+
+test('sec-C10: a route is not called like a server that it does not use, or the two would read one document', async (context) => {
+  const [upstream, other] = await Promise.all([serviceUpstream(context), serviceUpstream(context)])
+  const yaml = `${document(
+    `\n  corp: { upstream: "${upstream.mcpUrl}", auth: ${exchangeAt(upstream)} }`,
+    `\n  demo: { upstream: "${upstream.mcpUrl}", auth: { type: client_credentials, authorization_server: corp } }\n`,
+  )}authorization_servers: { corp: { issuer: "${other.origin}" } }\n`
+  const outcome = await gatewayFor(context, yaml).then(() => 'started', String)
+  assert.match(outcome, 'the client ID metadata document /.well-known/oauth-client/corp is already taken')
+  assert.equal([upstream.recorder.requests, other.recorder.requests], [[], []])
+})
+
 for (const [what, auth] of Object.entries({
   'left out': '{ type: token_exchange }',
   'without an address': '{ type: token_exchange, authorization_server: { registration: [dynamic] } }',

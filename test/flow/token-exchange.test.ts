@@ -178,20 +178,32 @@ test('spec-X4: with an identity provider: an exchange there for an ID-JAG, which
   assert.is(upstream.requests('jwt-bearer').length, 2)
 })
 
-test('spec-X4: an answer that is no ID-JAG is not handed on', async (context) => {
-  const scene = await startServiceScene(
-    context,
-    (upstream) =>
-      `{ type: token_exchange, identity_provider: ${serverOf(upstream)}, authorization_server: ${serverOf(upstream)} }`,
-  )
-  const { upstream, call } = scene
-  upstream.knobs.answer = {
-    status: 200,
-    body: { access_token: 'x', token_type: 'Bearer', issued_token_type: `${TYPE}access_token` },
-  }
-  assert.is((await call()).status, 502)
-  assert.is(upstream.requests('jwt-bearer').length, 0)
-})
+for (const [what, issued] of Object.entries({
+  'an access token': { issued_token_type: `${TYPE}access_token` },
+  'a JWT': { issued_token_type: `${TYPE}jwt` },
+  'of no type': {},
+  'of an empty type': { issued_token_type: '' },
+  'of a type that is no text': { issued_token_type: [`${TYPE}id-jag`] },
+}))
+  test(`spec-X4: an answer that is no ID-JAG but ${what} is not handed on (RFC 8693 §2.2.1)`, async (context) => {
+    const { upstream, gateway, mcpUrl, victim, call, pass } = await startServiceScene(
+      context,
+      (upstream) =>
+        `{ type: token_exchange, identity_provider: ${serverOf(upstream)}, authorization_server: ${serverOf(upstream)} }`,
+    )
+    upstream.knobs.answer = {
+      status: 200,
+      body: { access_token: 'of-the-provider', token_type: 'Bearer', ...issued },
+    }
+    assert.is((await call()).status, 502)
+    assert.equal([upstream.requests('jwt-bearer').length, upstream.recorder.count('POST /mcp')], [0, 0])
+    assert.not.ok(upstream.recorder.saw('of-the-provider'))
+    const { fields } = await gateway.logged('request failed')
+    assert.is(fields.unexpected, 'issued_token_type')
+    upstream.knobs.answer = undefined
+    pass(11_000)
+    assert.is(await callTool(mcpUrl, victim.access, 'whoami'), 'users/victim')
+  })
 
 for (const issued of ['access_token', 'jwt', undefined])
   test(`a token that is issued as ${issued ?? 'nothing in particular'} is sent`, async (context) => {

@@ -14,7 +14,7 @@ export interface KeyPageRow {
   readonly answer: string
   readonly reply: Row['reply']
   /** The status of the page that follows. */
-  readonly page: 403 | 503
+  readonly page: 403 | 502 | 503
   readonly acts: Actor
 }
 
@@ -64,6 +64,7 @@ export const TOKEN_EXCHANGE_ANSWERS: readonly ServiceRow[] = [
     arranged: { token: given({ issued_token_type: `${ISSUED}access_token` }) },
     ...FINE,
   },
+  { answer: '200 with a token, and no `issued_token_type`', arranged: { token: given() }, ...FINE },
   { answer: '400 `invalid_grant`', arranged: { token: json(400, { error: 'invalid_grant' }) }, ...DECLINED },
   { answer: '403 `access_denied`', arranged: { token: json(403, { error: 'access_denied' }) }, ...DECLINED },
   {
@@ -110,6 +111,14 @@ export const API_KEY_ANSWERS: readonly ServiceRow[] = [
 export const KEY_PAGE_ANSWERS: readonly KeyPageRow[] = [
   { answer: '401', reply: unauthorized, page: 403, acts: 'person' },
   { answer: '403', reply: text(403, 'application/json', '{}'), page: 403, acts: 'person' },
+  {
+    answer: '302 to a sign-in page',
+    reply: (response) => response.writeHead(302, { location: '/login' }).end(),
+    page: 502,
+    acts: 'operator',
+  },
+  { answer: '408', reply: text(408, 'text/plain', 'late'), page: 503, acts: 'upstream' },
+  { answer: '425', reply: text(425, 'text/plain', 'early'), page: 503, acts: 'upstream' },
   { answer: '429', reply: busy, page: 503, acts: 'upstream' },
   { answer: '503', reply: down, page: 503, acts: 'upstream' },
   {

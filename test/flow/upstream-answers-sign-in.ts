@@ -12,6 +12,8 @@ export interface LookupRow {
   readonly first: SentBack
   /** And that of somebody else, when people have signed in there before. */
   readonly later: SentBack
+  /** The status of a call by one of those, when an edit has the server looked up anew. */
+  readonly call: number
   readonly acts: Actor
 }
 
@@ -29,11 +31,12 @@ const down = text(503, 'text/plain', 'busy')
 const PASSES = {
   first: 'temporarily_unavailable',
   later: 'temporarily_unavailable',
+  call: 503,
   acts: 'upstream',
 } as const
-const OPERATOR = { first: 'server_error', later: 'server_error', acts: 'operator' } as const
+const OPERATOR = { first: 'server_error', later: 'server_error', call: 502, acts: 'operator' } as const
 /** Who has registered already does not do it again. */
-const REGISTERED = { later: undefined } as const
+const REGISTERED = { later: undefined, call: 200 } as const
 
 const resource =
   (change: Readonly<Record<string, unknown>>): Row['reply'] =>
@@ -56,6 +59,8 @@ export const LOOKUP_ANSWERS: readonly LookupRow[] = [
     arranged: { challenge: text(401, 'text/plain', 'no'), resource: html(404) },
     first: undefined,
     later: 'temporarily_unavailable',
+    // Of an upstream at a new address this is all that there is to go by: another server, and another resource.
+    call: 401,
     acts: 'upstream',
   },
   {
@@ -98,6 +103,7 @@ export const LOOKUP_ANSWERS: readonly LookupRow[] = [
     arranged: { server: elsewhere },
     first: undefined,
     later: 'server_error',
+    call: 502,
     acts: 'operator',
   },
   {

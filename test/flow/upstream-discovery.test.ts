@@ -117,6 +117,21 @@ for (const status of [401, 403, 404]) {
   })
 }
 
+test('spec-U1: JSON that is no metadata, from a server that answers so whatever it does not know, is not there', async (context) => {
+  const upstream = await discoverable(context)
+  upstream.knobs.challenge = {}
+  const unknown = { message: 'not found', status: 'error' }
+  upstream.knobs.documents = {
+    [`${RESOURCE}/mcp`]: unknown,
+    [RESOURCE]: upstream.resourceDocument(),
+    [SERVER]: unknown,
+    [OPENID]: upstream.serverDocument(),
+  }
+  const gateway = await gatewayFor(context, route(upstream))
+  await succeeds(gateway.url)
+  assert.equal(asked(upstream), [`${RESOURCE}/mcp`, RESOURCE, SERVER, OPENID])
+})
+
 test('a byte order mark before every document and answer disturbs nobody', async (context) => {
   const upstream = await discoverable(context)
   upstream.knobs.marksBytes = true
@@ -268,6 +283,34 @@ test('spec-U1: server metadata with a wrong issuer, or without S256, is not beli
     assert.match(description ?? '', 'the upstream cannot be used', label)
     assert.equal(asked(upstream, /^\/(register|authorize|token)/), [], label)
   }
+})
+
+/** To make a text of it throws. */
+const NO_TEXT: unknown = { toString: 1, valueOf: 1 }
+const TEXTLESS: Record<string, (upstream: DiscoveryUpstream, value: unknown) => void> = {
+  'the resource': ({ knobs, resourceDocument }, resource) => {
+    knobs.documents[`${RESOURCE}/mcp`] = resourceDocument({ resource })
+  },
+  'the issuer': ({ knobs, serverDocument }, issuer) => {
+    knobs.documents[SERVER] = serverDocument({ issuer })
+  },
+}
+
+test('spec-U1: metadata with an object where a text belongs is refused as any other, and the log says so', async (context) => {
+  for (const [label, change] of Object.entries(TEXTLESS))
+    for (const value of [NO_TEXT, [NO_TEXT], [[[]]]]) {
+      const upstream = await discoverable(context)
+      change(upstream, value)
+      const gateway = await gatewayFor(context, route(upstream))
+      const { error, description } = await attempt(gateway.url)
+      assert.equal([label, error], [label, 'server_error'])
+      assert.match(description ?? '', 'the upstream cannot be used')
+      assert.ok(gateway.log.some(({ fields }) => fields.found === 'not a text'))
+      assert.equal(asked(upstream, /^\/(register|authorize|token)/), [])
+      upstream.knobs.documents[`${RESOURCE}/mcp`] = upstream.resourceDocument()
+      upstream.knobs.documents[SERVER] = upstream.serverDocument()
+      await succeeds(gateway.url)
+    }
 })
 
 /** Addresses that are no endpoint, and one that is nobody's business: each could make a browser or the gateway go there. */

@@ -54,6 +54,7 @@ const lookups = () =>
     'the upstream answers': answer,
     'the first sign-in there ends with': ({ first }) => sentBack(first),
     'a later one with': ({ later }) => sentBack(later),
+    'a call after an edit gets': ({ call }) => (call === 401 ? '401 `invalid_token`' : String(call)),
     'who acts': acts,
   })
 
@@ -62,6 +63,7 @@ const signIns = (rows: readonly { answer: string; error: string | undefined; act
 
 const KEY_PAGES: Readonly<Record<KeyPageRow['page'], string>> = {
   403: '403: the upstream refuses this key',
+  502: '502: the upstream does not say whether it takes a key',
   503: '503: the key is not checked yet',
 }
 
@@ -104,12 +106,16 @@ Where the file does not name the endpoints, the gateway looks them up anew at ea
 ${lookups()}
 At the start of the gateway the same is looked up, so that the log says it before anybody comes.
 
+After an edit of the upstream's URL or of its server it may have to be looked up before a call of somebody who is connected can be answered. The first call does it; when that fails, the next one after a second does it again. Meanwhile the client's own refresh gets 200, a 503 carries Retry-After, and every link stays. What is found then counts: a link that was made for another server or \`resource\` is not used, and its person gets 401, to sign in.
+
 ## A sign-in comes back
 
 What the authorization server sends the browser back with, where its metadata promises \`iss\`:
 
 ${signIns(CALLBACK_ANSWERS, 'the browser comes back with')}
 No code is redeemed but that of the first row. An error from another issuer is no word of this one, so not even \`access_denied\` is believed.
+
+After \`invalid_scope\`, here or from the token endpoint, a person who has connected before sees the consent page once more, with a shorter list: first without what the upstream demanded, then without what it has begun to list, then without what was asked for in the past. If what is left was granted already, there is no further trip. What is left out is in the log at \`warn\` and is not asked for again for a day; a 403 of the upstream that demands it has no challenge meanwhile. What the file names, and what a client itself asks for, is never left out: the row above is about that.
 
 ## A sign-in ends
 

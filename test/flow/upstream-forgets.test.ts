@@ -89,6 +89,31 @@ test('a server that refuses every client it registers is not registered with ove
   assert.is(registrations(upstream).length, 1)
 })
 
+test('a registration that nobody has used yet, and that the server lost: made anew before the first person is sent there, and that one not at once again', async (context) => {
+  const upstream = await discoverable(context)
+  upstream.knobs.registration = { client_secret: 's' }
+  const time = clock()
+  const gateway = await gatewayFor(context, route(upstream), {}, time.now)
+  const isLost = new Set<string>()
+  upstream.knobs.forgets = (clientId) => isLost.has(clientId)
+  const clientAfter = async (ms: number) => {
+    time.forward(ms)
+    const request = { requested: [], relink: false }
+    const { location } = await linkOf(gateway).begin('users/gateway_user' as Subject, 's', request)
+    return new URL(location).searchParams.get('client_id') ?? ''
+  }
+  isLost.add(await clientAfter(0))
+  const first = await clientAfter(HOUR_MS / 12)
+  assert.is(registrations(upstream).length, 2)
+  isLost.add(first)
+  assert.is(await clientAfter(HOUR_MS / 4), first, 'a replacement rests')
+  const second = await clientAfter(2 * HOUR_MS)
+  assert.is.not(second, first)
+  assert.is(registrations(upstream).length, 3)
+  await succeeds(gateway.url)
+  assert.equal(clientsAt(upstream, '/authorize'), [second])
+})
+
 test('what a browser makes up at the callback does not cost the gateway its registration', async (context) => {
   const upstream = await discoverable(context)
   upstream.knobs.registration = { client_secret: 's' }

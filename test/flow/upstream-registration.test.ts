@@ -176,6 +176,7 @@ interface Way {
   readonly metadata: Record<string, unknown>
   readonly server?: string
   readonly publicly?: boolean
+  readonly answer?: Record<string, unknown>
   readonly clientId: RegExp
 }
 
@@ -204,6 +205,13 @@ const WAYS: Record<string, Way> = {
     publicly: true,
     clientId: /^client-/,
   },
+  'a method that needs a secret keeps the document back': {
+    metadata: DOCUMENTS,
+    server: 'token_endpoint_auth_method: client_secret_basic',
+    publicly: true,
+    answer: { client_secret: 's' },
+    clientId: /^client-/,
+  },
   'and takes the document where there is nothing to register at': {
     metadata: { ...DOCUMENTS, registration_endpoint: undefined },
     server: 'registration: [dynamic, cimd]',
@@ -218,10 +226,12 @@ const WAYS: Record<string, Way> = {
   },
 }
 
-for (const [label, { metadata, server = '', publicly: isPublic = false, clientId }] of Object.entries(WAYS)) {
+for (const [label, way] of Object.entries(WAYS)) {
+  const { metadata, server = '', publicly: isPublic = false, answer = {}, clientId } = way
   test(`spec-U5: ${label}`, async (context) => {
     const upstream = await discoverable(context)
     publish(upstream, metadata)
+    upstream.knobs.registration = answer
     const yaml = serverRoute(upstream, server)
     const gateway = await gatewayFor(context, isPublic ? publicly(yaml) : yaml)
     assert.match((await connect(gateway)).get('client_id') ?? '', clientId)
@@ -308,6 +318,53 @@ function methodOf({ recorder }: DiscoveryUpstream): string {
   return form?.has('client_secret') ? 'client_secret_post' : 'none'
 }
 
+for (const method of ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const)
+  test(`token_endpoint_auth_method: ${method} in the file is registered and used`, async (context) => {
+    for (const isSaid of [true, false]) {
+      const upstream = await discoverable(context)
+      const all = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
+      publish(upstream, { token_endpoint_auth_methods_supported: isSaid ? all : undefined })
+      upstream.knobs.registration = { client_secret: 's' }
+      const gateway = await gatewayFor(
+        context,
+        serverRoute(upstream, `token_endpoint_auth_method: ${method}`),
+      )
+      await succeeds(gateway.url)
+      const [registration] = registrations(upstream)
+      assert.equal([registration?.token_endpoint_auth_method, methodOf(upstream)], [method, method])
+    }
+  })
+
+test('token_endpoint_auth_method in the file, and a server that does not list it: the operator is told, and nothing is registered', async (context) => {
+  const upstream = await discoverable(context)
+  publish(upstream, { token_endpoint_auth_methods_supported: ['client_secret_basic'] })
+  const gateway = await gatewayFor(context, serverRoute(upstream, 'token_endpoint_auth_method: none'))
+  const { error, description } = await attempt(gateway.url)
+  assert.is(error, 'server_error')
+  assert.match(description ?? '', 'token_endpoint_auth_method')
+  assert.equal([registrations(upstream), clientsAt(upstream, '/authorize')], [[], []])
+  await gateway.app.reload(serverRoute(upstream, 'token_endpoint_auth_method: client_secret_basic'))
+  upstream.knobs.registration = { client_secret: 's' }
+  await succeeds(gateway.url)
+})
+
+test('an edit of token_endpoint_auth_method counts for a registration that nobody is signed in by, and signs nobody out', async (context) => {
+  const upstream = await discoverable(context)
+  upstream.knobs.registration = { client_secret: 's' }
+  const gateway = await gatewayFor(context, route(upstream))
+  await gateway.logged('registered at the upstream')
+  await gateway.app.reload(serverRoute(upstream, 'token_endpoint_auth_method: client_secret_post'))
+  const { access } = await succeeds(gateway.url)
+  const methods = () => registrations(upstream).map(({ token_endpoint_auth_method: method }) => method)
+  assert.equal(methods(), ['client_secret_basic', 'client_secret_post'])
+  assert.is(methodOf(upstream), 'client_secret_post')
+
+  await gateway.app.reload(serverRoute(upstream, 'token_endpoint_auth_method: none'))
+  await connect(gateway)
+  assert.is(await callTool(`${gateway.url}/demo`, access, 'whoami'), upstream.origin)
+  assert.is(methods().length, 2)
+})
+
 /** Answers with status 201 that give the gateway nothing to be known by. */
 const UNUSABLE: Record<string, Record<string, unknown>> = {
   'no client_id': { client_id: undefined },
@@ -367,6 +424,20 @@ test('a client_id as long as this gateway makes its own, and ends that no clock 
   assert.equal(clientsAt(upstream, '/authorize'), [clientId])
   await connect(gateway)
   assert.is(registrations(upstream).length, 1)
+})
+
+test('RFC 7591 §3.2.1: an end that is no number is none: the secret is used, and nothing is registered again', async (context) => {
+  for (const odd of [{ toString: 1, valueOf: 1 }, [1], {}, true]) {
+    const upstream = await discoverable(context)
+    upstream.knobs.registration = { client_secret: 's', client_secret_expires_at: odd }
+    let nowMs = Date.now()
+    const gateway = await gatewayFor(context, route(upstream), {}, () => nowMs)
+    await succeeds(gateway.url)
+    assert.is(methodOf(upstream), 'client_secret_basic')
+    nowMs += 24 * 60 * 60_000
+    await connect(gateway)
+    assert.is(registrations(upstream).length, 1)
+  }
 })
 
 test('the key in the file signs for the client in the file, for the issuer alone', async (context) => {

@@ -168,6 +168,8 @@ export async function startDiscoveryUpstream({
       token_type: 'Bearer',
       refresh_token: `r-${token}`,
       expires_in,
+      // RFC 8693 §2.2.1
+      issued_token_type: form.get('requested_token_type') ?? undefined,
     })
   }
 

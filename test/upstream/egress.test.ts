@@ -52,6 +52,17 @@ test('loopback and the hosts named as direct never see the proxy', async (contex
   assert.is(proxy.asked.length, 1)
 })
 
+test('a host is direct however it is written, and IPv6 loopback is too', () => {
+  const { tunnelTo } = createEgress({
+    proxy: 'http://127.0.0.1:9',
+    authorization: undefined,
+    direct: ['Inside.Test'],
+  })
+  for (const url of ['http://INSIDE.test', 'http://deep.inside.test', 'http://[::1]:8080'])
+    assert.is(tunnelTo(new URL(url).hostname), undefined, url)
+  assert.type(tunnelTo('[::2]'), 'function')
+})
+
 test('a proxy that refuses is an upstream that cannot be reached, and its answer is not taken for the upstream’s', async (context) => {
   const { port } = await startHttp(context, (_request, response) => response.end('never'))
   for (const status of [403, 407, 502]) {

@@ -26,6 +26,8 @@ const answering =
 const ANSWERS: [status: number, error: string, isGone: boolean][] = [
   [401, 'invalid_client', true],
   [400, 'invalid_client', true],
+  [429, 'invalid_client', false],
+  [503, 'invalid_client', false],
   [400, 'invalid_grant', false],
   [400, 'unauthorized_client', false],
   [404, '', false],
@@ -34,6 +36,11 @@ for (const [status, error, isGone] of ANSWERS)
   test(`${status} ${error}: ${isGone ? 'forgotten' : 'known'}`, async () => {
     assert.is(await isForgotten(answering(status, error), SERVER, 0), isGone)
   })
+
+test('RFC 9207: a server that marks its answers as its own can have forgotten the gateway too', async () => {
+  const server = { ...SERVER, issParameterSupported: true }
+  assert.is(await isForgotten(answering(401, 'invalid_client'), server, 0), true)
+})
 
 test('a fault of our own drops no registration', async () => {
   const broken: ControlHttp = async () => {

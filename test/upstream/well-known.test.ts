@@ -6,7 +6,9 @@ import { suite } from '../support/suite.ts'
 const test = suite('upstream/well-known')
 
 const METADATA = 'resource_metadata="https://mcp.test/prm"'
-const HINTS: Readonly<Record<string, readonly [header: string | undefined, scope?: string, prm?: string]>> = {
+const HINTS: Readonly<
+  Record<string, readonly [header: string | undefined, scope?: string | undefined, prm?: string]>
+> = {
   'no header': [undefined],
   'an empty one': [''],
   'a scheme alone': ['Bearer'],

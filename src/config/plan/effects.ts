@@ -28,7 +28,7 @@ export function createJudge(before: Config | undefined, after: Config, all: read
     // A thing that comes or goes whole is judged by where it is referred to.
     if (kind !== 'changed' && parsePointer(written).length <= 2) return declared
     const reached = routesReached(pointer, after)
-    const again = reached.some((route) => signsInAgain.get(route))
+    const again = reached.some((route) => (signsInAgain.get(route) ?? 'no') !== 'no')
     if (again) return 'reauthorize'
     return declared === 'reauthorize' ? 'live' : declared
   }
@@ -38,7 +38,7 @@ export function createJudge(before: Config | undefined, after: Config, all: read
     if (!Object.hasOwn(after.routes, route)) return 'removed'
     if (!was) return 'added'
     if (moved) return 'relogin'
-    if (signsInAgain.get(route)) return 'reauthorize'
+    if (signsInAgain.get(route) !== 'no') return 'reauthorize'
     const issuer = after.routes[route]?.token_issuer
     const own = all.filter(({ pointer }) => routeOf(pointer) === route || isOfIssuer(pointer, issuer?.name))
     if (own.some((one) => reload(one) === 'relogin')) return 'relogin'
@@ -49,9 +49,12 @@ export function createJudge(before: Config | undefined, after: Config, all: read
     reload,
     effect(route) {
       const signIn = upstreamSignIn(Object.hasOwn(after.routes, route) ? after : (before ?? after), route)
+      const effect = effectOf(route)
       return {
         route,
-        effect: effectOf(route),
+        effect,
+        ...(effect === 'reauthorize' &&
+          signsInAgain.get(route) === 'perhaps' && { isForUpstreamToSay: true }),
         ...(signIn && { server: signIn.server }),
         ...accessChanges(before, after, route),
       }

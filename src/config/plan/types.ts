@@ -23,6 +23,8 @@ export type Effect = 'kept' | 'added' | 'removed' | 'reconnect' | 'reauthorize' 
 export interface RouteEffect {
   readonly route: string
   readonly effect: Effect
+  /** Of `reauthorize`: nobody signs in again where the upstream names the same server and resource as before, which is not asked here. */
+  readonly isForUpstreamToSay?: boolean
   /** The authorization server where people sign in, if they do. */
   readonly server?: string
   /** Users of `login.users` who may use it now, or no longer. */

@@ -6,8 +6,8 @@ import { harmless } from './show.ts'
 
 /** How a route that signs people in upstream does so. */
 export interface UpstreamSignIn {
-  /** Another identity: the links that there are do not serve the route any more (design: fingerprint). */
-  readonly identity: string
+  /** Another identity: the links that there are do not serve the route any more (design: fingerprint). Equal places, equal parts. */
+  readonly identity: readonly Part[]
   readonly scopes: readonly string[]
   readonly redirectUri: string
   /** The client was registered by hand, so its redirect URI has to be as well. */
@@ -17,6 +17,11 @@ export interface UpstreamSignIn {
   /** The authorization server as people know it. */
   readonly server: string
 }
+
+/** `askedAt`: this is for an upstream, or a server, to say, and nobody is asked here. Its answer may be any. */
+type Part = { readonly written: string } | { readonly askedAt: string }
+
+const written = (...values: readonly unknown[]): Part => ({ written: JSON.stringify(values) })
 
 export function publicUrl({ server: { public_url, port, tls } }: Config): string {
   return public_url ?? `${tls === undefined ? 'http' : 'https'}://localhost:${port}`
@@ -32,16 +37,22 @@ export function upstreamSignIn(config: Config, name: string): UpstreamSignIn | u
     name,
     reference,
   )
+  const { url } = route.upstream
+  const { issuer, authorization_endpoint: endpoint, token_endpoint: tokenEndpoint } = entry ?? {}
+  const isFixed = endpoint !== undefined && tokenEndpoint !== undefined && entry?.client_id !== undefined
+  const part = (value: string | undefined, askedAt: string): Part =>
+    value === undefined ? { askedAt } : written(value)
   const identity = [
-    entry?.issuer ?? entry?.authorization_endpoint,
-    entry?.token_endpoint,
-    // A client that the gateway registers is another one at another redirect URI.
-    entry?.client_id ?? [redirectUri, entry?.client_id_metadata_url, entry?.registration],
-    resource ?? route.upstream.url,
-    originOf(route.upstream.url),
+    // An endpoint that stands in for the issuer is like no issuer.
+    written(isFixed && issuer === undefined ? 'endpoint' : 'issuer'),
+    part(issuer ?? (isFixed ? endpoint : undefined), url),
+    part(isFixed ? tokenEndpoint : undefined, issuer ?? url),
+    written(entry?.client_id ?? ownClient(redirectUri, entry)),
+    part(resource ?? (isFixed ? url : undefined), url),
+    written(originOf(url)),
   ]
   return {
-    identity: JSON.stringify(identity),
+    identity,
     scopes: union(parseScope(scope), route.scopes.required),
     redirectUri,
     byHand: entry?.client_id !== undefined,
@@ -55,7 +66,7 @@ function keySignIn({ type, in: place, name }: UserApiKeyAuth, upstream: string):
   const url = URL.parse(upstream)
   const address = url === null ? upstream : url.origin + url.pathname
   return {
-    identity: JSON.stringify([type, address, place, place === 'header' ? name.toLowerCase() : name]),
+    identity: [written(type, address, place, place === 'header' ? name.toLowerCase() : name)],
     scopes: [],
     redirectUri: '',
     byHand: false,
@@ -64,13 +75,30 @@ function keySignIn({ type, in: place, name }: UserApiKeyAuth, upstream: string):
   }
 }
 
-/** Whether people have to go to the upstream's sign-in for what they had before. More scope waits for the next one. */
+/**
+ * Whether people have to go to the upstream's sign-in for what they had before. `perhaps`: unless the upstream names the
+ * same server and resource as before. More scope waits for the next one.
+ */
 export function mustSignInAgain(
   before: UpstreamSignIn | undefined,
   after: UpstreamSignIn | undefined,
-): boolean {
-  if (after === undefined) return false
-  return before?.identity !== after.identity
+): 'yes' | 'perhaps' | 'no' {
+  if (after === undefined) return 'no'
+  if (before?.identity.length !== after.identity.length) return 'yes'
+  const changed = after.identity.flatMap((part, at) => {
+    const was = before.identity[at]
+    return JSON.stringify(part) === JSON.stringify(was) ? [] : [{ was, part }]
+  })
+  if (changed.length === 0) return 'no'
+  const isSure = changed.some(({ was, part }) => was !== undefined && 'written' in was && 'written' in part)
+  return isSure ? 'yes' : 'perhaps'
+}
+
+/** A client that the gateway registers is another one at another redirect URI. */
+function ownClient(redirectUri: string, entry: AuthorizationServerConfig | undefined): readonly unknown[] {
+  // Without an entry it is as with one that leaves this to its default.
+  const { registration = ['cimd', 'dynamic'], client_id_metadata_url: documentUrl } = entry ?? {}
+  return [redirectUri, documentUrl, registration]
 }
 
 function serverName(entry: AuthorizationServerConfig | undefined, { upstream }: RouteConfig): string {

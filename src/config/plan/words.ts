@@ -8,14 +8,23 @@ export function count(number: number, one: string, many = `${one}s`): string {
 }
 
 /** What becomes of the route's sessions, or undefined when there is nothing to tell. */
-export function effectInWords({ effect, server, numbers, gains, loses }: RouteEffect): string | undefined {
+export function effectInWords({
+  effect,
+  isForUpstreamToSay = false,
+  server,
+  numbers,
+  gains,
+  loses,
+}: RouteEffect): string | undefined {
   const told = [
-    EFFECTS[effect](numbers, server ?? 'the upstream'),
+    EFFECTS[effect](numbers, server ?? 'the upstream') + (isForUpstreamToSay ? UNLESS : ''),
     gains.length > 0 ? `${gains.join(', ')} may use it now` : '',
     loses.length > 0 ? `${loses.join(', ')} may not use it any more` : '',
   ].filter((text) => text !== '')
   return told.length === 0 ? undefined : told.join('; ')
 }
+
+const UNLESS = ', unless the upstream names the same server and resource as before'
 
 type Words = (numbers: RouteNumbers | undefined, server: string) => string
 

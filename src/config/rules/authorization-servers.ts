@@ -1,12 +1,13 @@
 // Rules about upstream authorization servers: references, callbacks, client authentication.
 
+import { callbackPath, clientDocumentPath } from '../../auth/servers.ts'
+import { isOwnAddress } from '../../oauth/own-address.ts'
 import { childPointer } from '../pointer.ts'
 import { loadPreset } from '../presets/preset.ts'
 import { replaceBy } from '../scalar.ts'
 import { didYouMean, onlyClosest } from '../suggest.ts'
 import {
   allKnown,
-  authorizationCodeRoutes,
   type Facts,
   isPlainHttp,
   type NamedRoute,
@@ -46,39 +47,80 @@ const unusedServer: Rule = {
   },
 }
 
-/** An answer at a callback must say by its path alone which server it claims to come from (RFC 9700 §4.4). */
-const callbackClash: Rule = {
+/**
+ * An answer at a callback must say by its path alone which server it claims to come from (RFC 9700 §4.4). And of two
+ * servers that read one client ID metadata document, one is told how the gateway authenticates at the other.
+ */
+const addressClash: Rule = {
   id: 'authorization-server/callback',
   severity: 'error',
   *check(facts) {
     const owners = new Map<string, string>()
-    for (const { id, pointer, callback } of callbacksOf(facts)) {
-      const path = callback ?? `/upstream/callback/${id}`
-      const owner = owners.get(path)
-      if (owner === undefined) owners.set(path, pointer)
-      else {
-        const message = `the callback ${path} is already taken (${facts.place(owner)})`
-        yield callback === undefined
-          ? { pointer, at: 'key', message, hint: 'Rename the route or the authorization server.' }
-          : { pointer: `${pointer}/callback`, message, hint: 'Only one can have it.' }
-      }
+    for (const { pointer, addresses } of addressedServers(facts)) {
+      const clash = addresses.find(({ path }) => owners.has(path))
+      for (const { path } of addresses) owners.set(path, owners.get(path) ?? pointer)
+      if (clash === undefined) continue
+      const { what, path, writtenAt } = clash
+      const message = `the ${what} ${path} is already taken (${facts.place(owners.get(path) ?? pointer)})`
+      yield writtenAt === undefined
+        ? { pointer, at: 'key', message, hint: 'Rename the route or the authorization server.' }
+        : { pointer: writtenAt, message, hint: 'Only one can have it.' }
     }
   },
 }
 
-function callbacksOf(
-  facts: Facts,
-): { readonly id: string; readonly pointer: string; readonly callback: string | undefined }[] {
-  const mine = serversOf(facts).filter(({ signsPeopleIn }) => signsPeopleIn)
-  const written = mine.map(({ id, pointer, server }) => ({
-    id,
-    pointer,
-    callback: server.callback,
+interface Address {
+  readonly what: 'callback' | 'client ID metadata document'
+  readonly path: string
+  /** Absent: it follows from the server's name. */
+  readonly writtenAt?: string
+}
+
+interface AddressedServer {
+  readonly pointer: string
+  readonly addresses: readonly Address[]
+}
+
+function addressedServers(facts: Facts): readonly AddressedServer[] {
+  const written = serversOf(facts).map((placed) => ({
+    pointer: placed.pointer,
+    addresses: [
+      ...(placed.signsPeopleIn ? [callbackOf(placed)] : []),
+      ...(mayHaveDocument(placed, facts) ? [documentOf(placed.id)] : []),
+    ],
   }))
-  const discovered = authorizationCodeRoutes(facts)
-    .filter(({ pointer, auth }) => auth.authorization_server === undefined && facts.known(pointer))
-    .map(({ name }) => ({ id: name, pointer: childPointer('/routes', name), callback: undefined }))
+  const discovered = serverReferences(facts)
+    .filter(({ pointer, reference }) => reference === undefined && facts.known(pointer))
+    .map(({ name, signsPeopleIn }) => ({
+      pointer: childPointer('/routes', name),
+      addresses: [
+        ...(signsPeopleIn ? [{ what: 'callback', path: callbackPath(name) } as const] : []),
+        documentOf(name),
+      ],
+    }))
   return [...written, ...discovered]
+}
+
+function callbackOf({ id, pointer, server: { callback } }: PlacedServer): Address {
+  return callback === undefined
+    ? { what: 'callback', path: callbackPath(id) }
+    : { what: 'callback', path: callback, writtenAt: `${pointer}/callback` }
+}
+
+const documentOf = (id: string): Address => ({
+  what: 'client ID metadata document',
+  path: clientDocumentPath(id),
+})
+
+const INTRODUCTION = ['client_id', 'client_id_metadata_url', 'registration'] as const
+
+function mayHaveDocument({ pointer, server }: PlacedServer, facts: Facts): boolean {
+  return (
+    INTRODUCTION.every((name) => facts.known(`${pointer}/${name}`)) &&
+    server.client_id === undefined &&
+    server.client_id_metadata_url === undefined &&
+    server.registration.includes('cimd')
+  )
 }
 
 const LOCATION = ['issuer', 'authorization_endpoint', 'token_endpoint']
@@ -257,6 +299,24 @@ function uses({ pointer, route: { auth } }: NamedRoute, server: string): boolean
   return server.startsWith(`${pointer}/`) || server === childPointer('/authorization_servers', String(named))
 }
 
+/** It would get tokens of its own routes there, and send them to the upstream. */
+const ownServer: Rule = {
+  id: 'authorization-server/self',
+  severity: 'error',
+  *check(facts) {
+    const { public_url: publicUrl } = facts.config.server
+    if (publicUrl === undefined || !facts.known('/server/public_url')) return
+    for (const { pointer, server } of serversOf(facts)) {
+      for (const name of HOME) {
+        const at = `${pointer}/${name}`
+        const url = server[name]
+        if (url === undefined || !facts.known(at) || !isOwnAddress(url, publicUrl)) continue
+        yield { pointer: at, message: 'is this gateway itself', hint: "Write the upstream's own server." }
+      }
+    }
+  },
+}
+
 const plainEndpoints: Rule = {
   id: 'authorization-server/plain-http',
   severity: 'warning',
@@ -275,11 +335,12 @@ const plainEndpoints: Rule = {
 export const authorizationServerRules = [
   unknownServer,
   unusedServer,
-  callbackClash,
+  addressClash,
   incomplete,
   authorizationParameters,
   issuerShape,
   revocationElsewhere,
   accountElsewhere,
+  ownServer,
   plainEndpoints,
 ]

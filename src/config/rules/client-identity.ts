@@ -27,13 +27,17 @@ const credentialAndMethod: Rule = {
 }
 
 function methodMistake({
+  client_id: id,
+  registration: ways,
   client_secret: secret,
   private_key: key,
   token_endpoint_auth_method: method,
 }: AuthorizationServerConfig): Fault | undefined {
   if (method === undefined) return undefined
   const wantsSecret = SECRET_METHODS.includes(method)
-  if (wantsSecret && secret === undefined) {
+  // Whoever registers is given one.
+  const registers = id === undefined && (ways?.includes('dynamic') ?? true)
+  if (wantsSecret && secret === undefined && !registers) {
     const other = key === undefined ? 'none' : 'private_key_jwt'
     return { message: `${method} needs a client_secret`, hint: `Add client_secret, or write ${other}.` }
   }

@@ -1,8 +1,9 @@
 // The shape of a semantic rule, and the small questions that many of them ask.
+import { type ServerSetting, serverId } from '../../auth/servers.ts'
 import { isLoopbackHost } from '../../loopback.ts'
 import { childPointer } from '../pointer.ts'
 import type { Finding, Severity } from '../problem.ts'
-import type { AuthorizationCodeAuth, AuthorizationServerConfig, Config, RouteConfig } from '../types.ts'
+import type { AuthorizationServerConfig, Config, RouteConfig } from '../types.ts'
 
 /** What a rule may look at. Pointers speak of the file: YAML names, no units. */
 export interface Facts {
@@ -51,6 +52,7 @@ export interface ServerReference {
   readonly name: string
   /** Of the property. */
   readonly pointer: string
+  readonly setting: ServerSetting
   readonly reference: string | AuthorizationServerConfig | undefined
   /** Browsers are sent there. */
   readonly signsPeopleIn: boolean
@@ -62,16 +64,23 @@ export function serverReferences(facts: Facts): ServerReference[] {
     const own = {
       name,
       pointer: `${pointer}/auth/authorization_server`,
+      setting: 'authorization_server',
       reference: auth.authorization_server,
       signsPeopleIn: auth.type === 'authorization_code',
-    }
+    } as const
     if (auth.type !== 'token_exchange' || auth.identity_provider === undefined) return [own]
-    const provider = { name, pointer: `${pointer}/auth/identity_provider`, signsPeopleIn: false }
-    return [own, { ...provider, reference: auth.identity_provider }]
+    const provider = {
+      name,
+      pointer: `${pointer}/auth/identity_provider`,
+      setting: 'identity_provider',
+      reference: auth.identity_provider,
+      signsPeopleIn: false,
+    } as const
+    return [own, provider]
   })
 }
 
-/** An upstream authorization server with the id its callback goes by: its own name, or its route's when inline. */
+/** An upstream authorization server with the id that its callback and client document go by. */
 export interface PlacedServer {
   readonly id: string
   readonly pointer: string
@@ -91,25 +100,12 @@ export function serversOf(facts: Facts): PlacedServer[] {
       signsPeopleIn: users.length === 0 || users.some(({ signsPeopleIn }) => signsPeopleIn),
     }
   })
-  const inline = references.flatMap(({ name, pointer, reference: server, signsPeopleIn }) =>
-    typeof server === 'object' ? [{ id: name, pointer, server, signsPeopleIn }] : [],
-  )
-  return [...named, ...inline]
-}
-
-export interface AuthorizationCodeRoute {
-  readonly name: string
-  /** Of the route's `authorization_server`. */
-  readonly pointer: string
-  readonly auth: AuthorizationCodeAuth
-}
-
-export function authorizationCodeRoutes(facts: Facts): AuthorizationCodeRoute[] {
-  return routesOf(facts).flatMap(({ name, pointer, route: { auth } }) =>
-    auth.type === 'authorization_code'
-      ? [{ name, pointer: `${pointer}/auth/authorization_server`, auth }]
+  const inline = references.flatMap(({ name, pointer, setting, reference: server, signsPeopleIn }) =>
+    typeof server === 'object'
+      ? [{ id: serverId(name, server, setting), pointer, server, signsPeopleIn }]
       : [],
   )
+  return [...named, ...inline]
 }
 
 /** Whether all that is in the value is written out. */

@@ -1,6 +1,7 @@
 // The failure tables of docs/upstream-errors.md, row by row: what the client gets, who has to act, what is kept. Each row
 // has an upstream and a route of its own, so that the log says which one a line is about.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { challengeOf, HELLO, mcpRequest, type OAuthClient, registerClient } from '../../flow/oauth-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream, toFirstCode } from '../../flow/scripted-upstream.ts'
@@ -394,6 +395,34 @@ test(
   LIMIT,
 )
 
+test(
+  `${LOOKUP_ANSWERS.length} ways of not saying where to sign in, after an edit that has it looked up anew: no link ends, and nobody is sent to sign in for what is not known`,
+  async (context) => {
+    const names = namesOf(LOOKUP_ANSWERS)
+    const scene = await start(context, names, discovered)
+    const members = await allSignedIn(scene, names)
+    for (const [at, { arranged }] of LOOKUP_ANSWERS.entries()) scene.upstream.arrange(`row-${at}`, arranged)
+    const { gateway } = scene
+    const text = readFileSync(join(gateway.folder, 'gateways.yaml'), 'utf8')
+    await gateway.write(text.replaceAll('/mcp\n', '/mcp?edited\n'))
+    assert.is((await gateway.follower.reload()).kind, 'applied')
+    const memberOf = (name: string) => members[names.indexOf(name)] as Member
+    await compare(
+      LOOKUP_ANSWERS,
+      async (name) => {
+        const { call: status } = await call(scene, memberOf(name))
+        return { call: status, refresh: await refresh(scene, memberOf(name)) }
+      },
+      ({ call }) => ({ call, refresh: call === 401 ? 400 : 200 }),
+    )
+    for (const name of names) scene.upstream.arrange(name, {})
+    scene.pass(REST_MS)
+    const waiting = members.filter((_, at) => LOOKUP_ANSWERS[at]?.call !== 401)
+    await assertUntouched(scene, waiting)
+  },
+  LIMIT,
+)
+
 const SERVICES: Readonly<Record<string, [auth: Auth, rows: readonly ServiceRow[]]>> = {
   client_credentials: [clientCredentials, CLIENT_CREDENTIALS_ANSWERS],
   token_exchange: [tokenExchange, TOKEN_EXCHANGE_ANSWERS],
@@ -462,7 +491,9 @@ test(
         browsers.set(name, { browser, page })
         const isMine = page.text.includes('refuses this key')
         const passes = page.text.includes('does not answer at the moment')
-        return { page: page.status, acts: isMine ? 'person' : passes ? 'upstream' : undefined }
+        const isOperators = page.text.includes('the operator of this gateway has to act')
+        const acts = isMine ? 'person' : passes ? 'upstream' : isOperators ? 'operator' : undefined
+        return { page: page.status, acts }
       },
       ({ page, acts }) => ({ page, acts }),
     )
