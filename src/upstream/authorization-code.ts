@@ -7,7 +7,7 @@ import { loggableErrorCode } from './error-code.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
 import { clientAuth, parties, refusedAnswer, tokenOptions, tokensOf } from './token-endpoint.ts'
-import { isRefusal } from './token-failure.ts'
+import { answerDetail, isRefusal } from './token-failure.ts'
 import { isWebAddress } from './well-known.ts'
 
 export interface AuthorizationRequest {
@@ -57,7 +57,7 @@ export function checkAnswer(server: UpstreamServer, answer: URLSearchParams, sta
     if (!checked.get('code')) throw untrusted('no_code')
     return checked
   } catch (error) {
-    throw publicError(error)
+    throw publicError(error, server)
   }
 }
 
@@ -89,14 +89,14 @@ export async function redeem(
     )
     return tokensOf(await oauth.processAuthorizationCodeResponse(as, client, response), nowMs)
   } catch (error) {
-    throw publicError(error)
+    throw publicError(error, server)
   }
 }
 
-function publicError(error: unknown): unknown {
+function publicError(error: unknown, server: UpstreamServer): unknown {
   if (error instanceof oauth.AuthorizationResponseError) return answeredError(error)
   if (error instanceof oauth.ResponseBodyError) {
-    const detail = { upstreamError: loggableErrorCode(error.error), upstreamStatus: error.status }
+    const detail = answerDetail(error, server)
     return isRefusal(error) ? refused(detail) : inTrouble(detail)
   }
   if (error instanceof UpstreamError) {

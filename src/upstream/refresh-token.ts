@@ -32,6 +32,6 @@ export async function refreshTokens(
     const isEnded =
       error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant' && !isTrouble(error)
     if (isEnded) return 'invalid_grant'
-    throw tokenFailure(error, nowMs)
+    throw tokenFailure(error, server, nowMs)
   }
 }

@@ -5,11 +5,9 @@ import { type LogDetail, UpstreamError } from '../errors.ts'
 import type { ControlHttp } from './http.ts'
 import type { UpstreamServer, UpstreamTokens } from './server.ts'
 import { clientAuth, parties, tokenOptions, tokensOf } from './token-endpoint.ts'
-import { isTrouble, tokenFailure } from './token-failure.ts'
+import { answerDetail, isTrouble, tokenFailure } from './token-failure.ts'
 
 const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:'
-/** Servers choose the ids of those who register. */
-const LONGEST_LOGGED_ID = 200
 
 /** Which grant a service uses, as a registration names it. */
 export const SERVICE_GRANTS = {
@@ -62,7 +60,7 @@ export async function clientCredentials(reached: Reached, wish: Wish): Promise<U
     return tokensOf(await oauth.processClientCredentialsResponse(as, client, response), nowMs)
   } catch (error) {
     const refusal = declinedIn(error, server)
-    throw refusal === undefined ? tokenFailure(error, nowMs) : refusedForGood(refusal)
+    throw refusal === undefined ? tokenFailure(error, server, nowMs) : refusedForGood(refusal)
   }
 }
 
@@ -106,7 +104,7 @@ async function request(
     if (error instanceof UpstreamError && error.detail.unexpected !== undefined) throw error
     const declined = declinedIn(error, server)
     if (declined !== undefined) return { declined }
-    throw tokenFailure(error, nowMs)
+    throw tokenFailure(error, server, nowMs)
   }
 }
 
@@ -129,16 +127,9 @@ function checkIssuedType(
 /** RFC 6749 §5.2 calls it `invalid_grant`; some servers use the code of the authorization endpoint. */
 const DECLINES: readonly string[] = ['invalid_grant', 'access_denied']
 
-function declinedIn(error: unknown, { tokenEndpoint, clientId }: UpstreamServer): LogDetail | undefined {
+function declinedIn(error: unknown, server: UpstreamServer): LogDetail | undefined {
   if (!(error instanceof oauth.ResponseBodyError) || isTrouble(error)) return undefined
-  const { error: code, status } = error
-  if (!DECLINES.includes(code)) return undefined
-  return {
-    upstreamError: code,
-    upstreamStatus: status,
-    authorizationServer: new URL(tokenEndpoint).host,
-    upstreamClient: clientId.slice(0, LONGEST_LOGGED_ID),
-  }
+  return DECLINES.includes(error.error) ? answerDetail(error, server) : undefined
 }
 
 export function refusedForGood(detail: LogDetail): UpstreamError {

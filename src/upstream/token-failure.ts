@@ -2,12 +2,15 @@
 import * as oauth from 'oauth4webapi'
 import { type LogDetail, UpstreamError } from '../errors.ts'
 import { loggableErrorCode } from './error-code.ts'
+import type { UpstreamServer } from './server.ts'
 import { refusedAnswer } from './token-endpoint.ts'
 
 /** The client may try again after this unless the upstream named a time. */
 const RETRY_SECONDS = 5
 /** However long the upstream wants to be left alone. */
 const LONGEST_RETRY_SECONDS = 24 * 3600
+/** Servers choose the ids of those who register. */
+const LONGEST_LOGGED_ID = 200
 /** RFC 6749 §5.2 errors that mean this gateway's registration or configuration is at fault. */
 const OPERATOR_ERRORS: ReadonlySet<string> = new Set([
   'invalid_client',
@@ -30,10 +33,23 @@ function isOperators(error: oauth.ResponseBodyError): boolean {
 /** It is overloaded, whatever it writes. Of a 5xx the library reads no error at all. */
 export const isTrouble = ({ status }: oauth.ResponseBodyError) => status === 429
 
+/** What a server answered, and to whom: a route may have several servers, and each of them knows the gateway as another. */
+export function answerDetail(
+  { error, status }: oauth.ResponseBodyError,
+  { tokenEndpoint, clientId }: UpstreamServer,
+): LogDetail {
+  return {
+    upstreamError: loggableErrorCode(error),
+    upstreamStatus: status,
+    authorizationServer: new URL(tokenEndpoint).host,
+    upstreamClient: clientId.slice(0, LONGEST_LOGGED_ID),
+  }
+}
+
 /** What is thrown in place of whatever the protocol library threw. Every cause but the listed ones passes by itself. */
-export function tokenFailure(error: unknown, nowMs: number): unknown {
+export function tokenFailure(error: unknown, server: UpstreamServer, nowMs: number): unknown {
   if (error instanceof oauth.ResponseBodyError) {
-    const detail = { upstreamError: loggableErrorCode(error.error), upstreamStatus: error.status }
+    const detail = answerDetail(error, server)
     if (isOperators(error)) {
       return new UpstreamError(
         'credential_refused',

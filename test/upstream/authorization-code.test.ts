@@ -249,6 +249,19 @@ test('sec-C11: whatever the token endpoint answers, the client reads our words a
   assert.is(server.recorder.count('POST /token'), replies.length, 'each was asked once')
 })
 
+test('a refusal is logged with the server that refused and as whom the gateway is known there', async (context) => {
+  const server = await tokenServer(context)
+  server.reply = { status: 401, body: '{"error":"invalid_client"}', headers: {} }
+  const described = describe(server.origin)
+  const { detail } = await refusal(redeemAt(described))
+  assert.equal(detail, {
+    upstreamError: 'invalid_client',
+    upstreamStatus: 401,
+    authorizationServer: new URL(server.origin).host,
+    upstreamClient: described.clientId,
+  })
+})
+
 test('a token endpoint that is not there is temporarily_unavailable', async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}`
   assert.is((await refusal(redeemAt(describe(nowhere)))).code, 'temporarily_unavailable')

@@ -84,6 +84,14 @@ test('a server that chose an endless id for the gateway does not fill the log', 
 })
 
 const OPERATORS = ['invalid_client', 'unauthorized_client', 'invalid_request']
+test('whose mistake the operator has to mend, and at which server, is told', async () => {
+  for (const error of OPERATORS) {
+    const { detail } = await refused(400, {}, { error })
+    assert.equal(detail.upstreamClient, SERVER.clientId, error)
+    assert.equal(detail.authorizationServer, new URL(SERVER.tokenEndpoint).host, error)
+  }
+})
+
 const TROUBLE: [status: number, codes: readonly string[]][] = [
   [429, [...OPERATORS, 'access_denied', 'invalid_grant']],
   [500, [...OPERATORS, 'access_denied', 'invalid_grant']],
