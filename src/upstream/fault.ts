@@ -34,8 +34,8 @@ export function upstreamFault(
 /** `sent`: the request was on its way, so the upstream may have acted on it. */
 export function faultOf(error: Error, sent: boolean): Error {
   // Its `data` is the upstream's bytes, so the error itself must not travel on.
-  if (error instanceof errors.HTTPParserError) return upstreamFault('bad_response', { code: 'HTTP_PARSER' })
+  if (error instanceof errors.HTTPParserError) return upstreamFault('bad_response', { reason: 'HTTP_PARSER' })
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (code === undefined || code === OURS) return error
-  return upstreamFault(FAULTS[code] ?? (sent ? 'reset' : 'unreachable'), { code })
+  return upstreamFault(FAULTS[code] ?? (sent ? 'reset' : 'unreachable'), { reason: code })
 }
