@@ -1,7 +1,7 @@
 // Every error the gateway can answer with, and the one table that gives each its HTTP status. `description` is
 // public; `detail` is for the log only. Neither ever holds a secret, a code or a token.
 
-/** Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2, RFC 8707 §2, RFC 7009 §2.2.1 and OIDC Core §3.1.2.6. */
+/** Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2, RFC 8707 §2 and OIDC Core §3.1.2.6. */
 const OAUTH_STATUS = {
   invalid_request: 400,
   invalid_client: 401,
@@ -9,7 +9,6 @@ const OAUTH_STATUS = {
   unauthorized_client: 400,
   unsupported_grant_type: 400,
   unsupported_response_type: 400,
-  unsupported_token_type: 400,
   invalid_scope: 400,
   invalid_target: 400,
   access_denied: 403,

@@ -131,4 +131,10 @@ test('the assertion names the caller, the upstream and the gateway, once each, a
   assert.not.ok('email' in (await claims(callerOf())))
 })
 
+test('an assertion is good for a second at least: its times are whole seconds', async () => {
+  const identity = buildIdentity({ assertion: { header: 'X-Who', ttl_ms: 500 } }, context())
+  const { exp = 0, iat = 0 } = decodeJwt((await identity.headers(callerOf()))['x-who'] ?? '')
+  assert.is(exp - iat, 1)
+})
+
 test.run()
