@@ -11,6 +11,7 @@ import { countRoutes } from './control/numbers.ts'
 import type { Numbers } from './control/protocol.ts'
 import { routesSince, type Since } from './control/since.ts'
 import { admitUsers, forgetDepartedUsers } from './departed.ts'
+import type { Environment } from './environment.ts'
 import { errorFields, GatewayError, UpstreamError } from './errors.ts'
 import { watchExchanges } from './exchanges.ts'
 import { buildGateway, type Gateway } from './gateway.ts'
@@ -33,7 +34,7 @@ export interface Source {
 
 export interface AppOptions {
   readonly source: Source
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** Where state goes unless the configuration names a place. */
   readonly stateFolder: string
   readonly log: Log

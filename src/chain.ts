@@ -1,5 +1,6 @@
 // A route's request chain as people read it: which steps, in which order, and which line of the configuration each
 // comes from. Pure. What the steps do is in endpoints/mcp.ts; this names them for `explain`, logs and traces.
+import { hasServer, type ServerAuth } from './config/auth-traits.ts'
 import type {
   AccessConfig,
   AccessRules,
@@ -110,23 +111,18 @@ function subjectTokenOf({ subject_token: from }: Extract<AuthConfig, { type: 'to
 
 function describeAuth(auth: AuthConfig, servers: NamedServers): string {
   const describe = AUTH[auth.type] as (auth: AuthConfig) => string
-  const client = isClientOf(auth) ? `; ${describeClient(auth.authorization_server, servers)}` : ''
+  const client = hasServer(auth) ? `; ${describeClient(auth.authorization_server, servers)}` : ''
   return `${auth.type}: ${describe(auth)}${client}`
 }
 
-type Client = Extract<AuthConfig, { type: 'authorization_code' | 'client_credentials' | 'token_exchange' }>
-
-/** Those for which the gateway is some authorization server's client. */
-function isClientOf(auth: AuthConfig): auth is Client {
-  return ['authorization_code', 'client_credentials', 'token_exchange'].includes(auth.type)
-}
+type ServerReference = ServerAuth['authorization_server']
 
 const WAYS = {
   cimd: 'its metadata document where that is taken',
   dynamic: 'a client that it registers there',
 } as const
 
-function describeClient(reference: Client['authorization_server'], servers: NamedServers): string {
+function describeClient(reference: ServerReference, servers: NamedServers): string {
   const named =
     typeof reference === 'string' && Object.hasOwn(servers, reference) ? servers[reference] : undefined
   const server = typeof reference === 'object' ? reference : named
@@ -148,9 +144,7 @@ function credentialOf(server: AuthorizationServerConfig): string {
   return `private_key_jwt with ${key ? 'private_key' : 'its own key'}`
 }
 
-function serverName(
-  server: Extract<AuthConfig, { type: 'authorization_code' }>['authorization_server'],
-): string {
+function serverName(server: ServerReference): string {
   if (server === undefined) return 'the authorization server that the upstream names'
   if (typeof server === 'string') return server
   const url = server.issuer ?? server.authorization_endpoint ?? server.token_endpoint

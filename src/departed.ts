@@ -5,16 +5,19 @@ import type { Gateway } from './gateway.ts'
 import { indexes, type KnownUser } from './store/records.ts'
 import type { Store } from './store/store.ts'
 
+const AT_ONCE = 100
+
 /**
  * Forgets every subject that nobody vouches for. Run at start and after each reload.
  * `previous`: the generation before, if one ran. A route that left with them knew where their tokens are to be taken back.
  */
 export async function forgetDepartedUsers(gateway: Gateway, deps: Deps, previous?: Gateway): Promise<void> {
-  for await (const { subject, departed } of knownUsers(deps.store)) {
-    if (gateway.knows(subject)) continue
+  const gateways = previous === undefined ? [gateway] : [gateway, previous]
+  await eachKnownUser(deps.store, async ({ subject, departed }) => {
+    if (gateway.knows(subject)) return
     if (!departed) await beginEpoch(subject, deps)
-    await forgetSubject(subject, previous === undefined ? [gateway] : [gateway, previous], deps)
-  }
+    await forgetSubject(subject, gateways, deps)
+  })
 }
 
 /**
@@ -22,12 +25,12 @@ export async function forgetDepartedUsers(gateway: Gateway, deps: Deps, previous
  * is forgotten once more: a process that ran on, or died, under the configuration before may have written for it since.
  */
 export async function admitUsers(gateway: Gateway, deps: Deps): Promise<void> {
-  for await (const { subject, departed } of knownUsers(deps.store)) {
-    if (!departed || !gateway.knows(subject)) continue
+  await eachKnownUser(deps.store, async ({ subject, departed }) => {
+    if (!departed || !gateway.knows(subject)) return
     await beginEpoch(subject, deps)
     await forgetSubject(subject, [gateway], deps)
     await admitAgain(subject, deps)
-  }
+  })
   try {
     await Promise.all([...gateway.reusableNames].map((subject) => rememberSubject(subject, deps)))
   } catch (error) {
@@ -36,9 +39,18 @@ export async function admitUsers(gateway: Gateway, deps: Deps): Promise<void> {
   }
 }
 
-async function* knownUsers(store: Store): AsyncGenerator<KnownUser> {
-  for await (const key of store.list(indexes.users)) {
+/** Many at a time: each waits for the disk, and a whole company may leave at once. */
+async function eachKnownUser(store: Store, work: (user: KnownUser) => Promise<void>): Promise<void> {
+  const visit = async (key: string) => {
     const user = await store.get<KnownUser>(key)
-    if (user !== undefined) yield user.value
+    if (user !== undefined) await work(user.value)
   }
+  let visits: Promise<void>[] = []
+  for await (const key of store.list(indexes.users)) {
+    visits.push(visit(key))
+    if (visits.length < AT_ONCE) continue
+    await Promise.all(visits)
+    visits = []
+  }
+  await Promise.all(visits)
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// argv → one command. Whatever goes wrong ends here, as a message on stderr and an exit code.
 import { UsageError } from './cli/args.ts'
 import { commands, DEFAULT_COMMAND } from './cli/commands.ts'
 import { EXIT } from './cli/exit.ts'
 import { ConfigError } from './config/problem.ts'
+// argv → one command. Whatever goes wrong ends here, as a message on stderr and an exit code.
+import { messageOf } from './message-of.ts'
 
 /** A command by its name, or flags alone for the default one. */
 function split(argv: readonly string[]): { readonly name: string; readonly args: string[] } {
@@ -39,7 +40,7 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
     printProblems(error.problems, new Map(), process.stderr)
     return EXIT.config
   }
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`${messageOf(error)}\n`)
   return EXIT.unreadable
 }
 

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { watch } from 'chokidar'
+import { messageOf } from './message-of.ts'
 import type { Log } from './ops/log.ts'
 
 export interface Watcher {
@@ -33,7 +34,7 @@ export function watchFiles({ file, alongside, onSettled, log }: WatchOptions): W
   const watcher = watch([dirname(file), file], { depth: 0, ignoreInitial: true })
   watcher.on('all', look)
   watcher.on('error', (error) => {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     if (reason !== lastComplaint) log.warn('the file watcher reports an error', { file, reason })
     lastComplaint = reason
   })

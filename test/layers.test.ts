@@ -12,9 +12,12 @@ import { suite } from './support/suite.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Values and shapes that anybody may use.
   errors: [],
+  'message-of': [],
+  environment: [],
   reply: [],
   loopback: [],
   'header-name': [],
+  'mcp-methods': [],
   printable: [],
   slots: ['oauth:types'],
 
@@ -23,13 +26,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: ['config:types', 'loopback', 'slots:types'],
   pages: [],
   cookies: ['oauth'],
-  chain: ['config:types', 'config/units'],
+  chain: ['config:types', 'config/auth-traits', 'config/units'],
 
   // Text to Config. It must work offline, so it reaches no store and no network.
   config: [
     'chain',
+    'environment:types',
     'header-name',
     'loopback',
+    'mcp-methods',
+    'message-of',
     'oauth',
     'policy',
     'printable',
@@ -40,9 +46,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // I/O, each room with one kind of it.
   ops: ['errors:types', 'printable'],
-  watch: ['ops:types'],
-  reload: ['config/problem', 'config/parse', 'config/schema-walk', 'ops:types', 'watch'],
-  store: ['errors', 'oauth:types', 'slots:types'],
+  watch: ['message-of', 'ops:types'],
+  reload: ['config/problem', 'config/parse', 'config/schema-walk', 'message-of', 'ops:types', 'watch'],
+  store: ['environment:types', 'errors', 'message-of', 'oauth:types', 'slots:types'],
   upstream: [
     'errors',
     'header-name',
@@ -55,11 +61,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 
   // The slots' implementations. They never know each other.
-  login: ['config:types', 'errors', 'oauth', 'policy/profile', 'slots:types', 'store/private-files'],
+  login: [
+    'config:types',
+    'environment:types',
+    'errors',
+    'oauth',
+    'policy/profile',
+    'slots:types',
+    'store/private-files',
+  ],
   auth: [
     'config:types',
     'errors',
     'header-name',
+    'message-of',
     'oauth',
     'ops:types',
     'policy/bucket',
@@ -74,6 +89,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'chain',
     'config:types',
     'cookies',
+    'header-name',
     'oauth',
     'policy',
     'slots:types',
@@ -88,6 +104,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'cookies',
     'errors',
     'gateway:types',
+    'mcp-methods',
     'mcp-sessions:types',
     'oauth',
     'ops:types',
@@ -99,7 +116,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'streams:types',
     'upstream',
   ],
-  server: ['cookies', 'endpoints', 'policy/cors', 'gateway:types', 'reply', 'upstream:types'],
+  server: ['cookies', 'endpoints', 'policy/cors', 'gateway:types', 'mcp-methods', 'reply', 'upstream:types'],
 
   // A new configuration, from what a preset or a live server says.
   init: ['config', 'errors', 'printable', 'upstream'],
@@ -115,9 +132,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'auth/servers',
     'auth/context:types',
     'config:types',
+    'config/auth-traits',
     'errors',
     'oauth/grant-types',
     'oauth/scope',
+    'header-name',
+    'message-of',
     'printable',
     'store/private-files',
     'store/state-folder:types',
@@ -128,8 +148,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   control: [
     'app:types',
     'config',
+    'environment:types',
     'gateway:types',
     'oauth/tokens',
+    'message-of',
     'ops:types',
     'reload:types',
     'slots:types',
@@ -146,6 +168,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'endpoints/grants',
     'endpoints/key-attempts',
     'endpoints/register',
+    'environment:types',
     'errors',
     'exchanges',
     'gateway',
@@ -163,15 +186,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'control',
     'doctor',
     'endpoints/index',
+    'environment:types',
     'errors:types',
     'gateway:types',
     'init',
     'login',
+    'mcp-methods',
+    'message-of',
     'ops',
     'reload',
     'store',
   ],
-  index: ['cli', 'config/problem'],
+  index: ['cli', 'config/problem', 'message-of'],
 }
 
 /** Each package with the places that may know it. A package that could be anywhere could not be replaced. */
@@ -202,7 +228,20 @@ const NODE_IO: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Rooms whose every result follows from their arguments. */
-const PURE = ['errors', 'reply', 'loopback', 'slots', 'oauth', 'policy', 'pages', 'cookies', 'chain']
+const PURE = [
+  'errors',
+  'message-of',
+  'mcp-methods',
+  'header-name',
+  'reply',
+  'loopback',
+  'slots',
+  'oauth',
+  'policy',
+  'pages',
+  'cookies',
+  'chain',
+]
 /** Hashes and random numbers are all that they take from the machine. */
 const PURE_MAY_USE = ['node:crypto']
 

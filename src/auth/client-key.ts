@@ -4,7 +4,8 @@ import { importPrivateKey } from '../upstream/private-key.ts'
 import type { ClientAssertion } from '../upstream/server.ts'
 import type { AuthDeps } from './context.ts'
 
-export type ClientKey = ClientAssertion['key']
+/** `kid`: the gateway's own key that the server was told of by value; without it the one that signs now. */
+export type ClientKey = (kid?: string) => ReturnType<ClientAssertion['key']>
 
 type KeySettings = Pick<AuthorizationServerConfig, 'private_key' | 'private_key_id'>
 
@@ -12,7 +13,9 @@ export function clientKey(
   { private_key: pem, private_key_id: kid }: KeySettings,
   { signingKeys }: Pick<AuthDeps, 'signingKeys'>,
 ): ClientKey {
-  if (pem === undefined) return () => signingKeys.current()
+  if (pem === undefined)
+    return async (known) =>
+      (known === undefined ? undefined : await signingKeys.named(known)) ?? signingKeys.current()
   return writtenKey(pem, kid)
 }
 

@@ -2,7 +2,7 @@
 // and what only the configuration knows.
 import type { AuthorizationCodeAuth } from '../config/types.ts'
 import { SIGN_IN_GRANTS } from '../oauth/grant-types.ts'
-import { parseScope } from '../oauth/scope.ts'
+import { parseScope, union } from '../oauth/scope.ts'
 import type { AccountQuestion } from '../upstream/account.ts'
 import { chooseAuthMethod } from '../upstream/register.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
@@ -43,8 +43,10 @@ export function sourceOf(
     const resource = auth.resource === 'none' ? undefined : (auth.resource ?? context.upstream.href)
     return fixedSource({ server: fixed, resource, scopes: parseScope(auth.scope) })
   }
-  const { upstream, clientName, deps } = context
-  return discoveredSource(discoveryInput({ auth, configured, upstream, clientName, grantTypes, key }), deps)
+  const { upstream, clientName, scopes, deps } = context
+  const furtherScopes = grantTypes === SIGN_IN_GRANTS ? union(scopes.required, scopes.optional) : []
+  const lookedUp = { auth, configured, upstream, clientName, grantTypes, key, furtherScopes }
+  return discoveredSource(discoveryInput(lookedUp), deps)
 }
 
 interface LookedUp extends Pick<AuthContext, 'upstream' | 'clientName'> {
@@ -52,11 +54,12 @@ interface LookedUp extends Pick<AuthContext, 'upstream' | 'clientName'> {
   readonly configured: ConfiguredServer
   readonly grantTypes: readonly string[]
   readonly key: ClientKey | undefined
+  readonly furtherScopes?: readonly string[]
 }
 
 /** What is known before anybody is asked. */
 export function discoveryInput(lookedUp: LookedUp): DiscoveryInput {
-  const { auth, configured, upstream, clientName, grantTypes, key } = lookedUp
+  const { auth, configured, upstream, clientName, grantTypes, key, furtherScopes = [] } = lookedUp
   const { entry, redirectUri } = configured
   return {
     upstream,
@@ -74,6 +77,7 @@ export function discoveryInput(lookedUp: LookedUp): DiscoveryInput {
     key,
     endpointHosts: entry?.endpoint_hosts ?? [],
     scope: auth.scope,
+    furtherScopes,
     resource: auth.resource === 'none' ? null : auth.resource,
     authorizationParameters: entry?.authorization_parameters ?? {},
     tokenObject: entry?.token_object,

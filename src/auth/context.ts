@@ -40,8 +40,8 @@ export interface AuthContext {
   /** The route's own, on every request to its upstream. Names are lower-case. */
   readonly headers: Readonly<Record<string, string>>
   readonly upstream: URL
-  /** What the route's tokens must carry, which the upstream is asked for as well, and which scopes include which. */
-  readonly scopes: Pick<ScopesConfig, 'required' | 'implies'>
+  /** What the route's tokens must carry and what they may, which the upstream is asked for as well, and which scopes include which. */
+  readonly scopes: Pick<ScopesConfig, 'required' | 'optional' | 'implies'>
   /** How the gateway introduces itself where it registers. */
   readonly clientName: string
   /** The authorization server that a route names, spells out, or leaves to its upstream. */

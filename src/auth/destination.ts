@@ -38,6 +38,8 @@ export interface DiscoveryInput {
   /** Hosts that the endpoints may move to. */
   readonly endpointHosts: readonly string[]
   readonly scope: string | undefined
+  /** Scopes that clients may come to need beside it. */
+  readonly furtherScopes: readonly string[]
   /** Undefined: as discovered; null: none is sent. */
   readonly resource: string | null | undefined
   readonly authorizationParameters: Readonly<Record<string, string>>
@@ -92,6 +94,17 @@ export function scopesToAsk(
     : scopes
 }
 
+/** All that the file can lead to, so that no visitor's wish makes another registration needed. */
+export function scopesToRegisterFor(
+  input: DiscoveryInput,
+  resource: ProtectedResource,
+  metadata: ServerMetadata,
+): readonly string[] {
+  const asked = scopesToAsk(input, resource, metadata)
+  // Whoever names no scope gets what the server gives by default, and so must the registration.
+  return asked.length > 0 ? union(asked, input.furtherScopes) : []
+}
+
 export function destinationOf(
   input: DiscoveryInput,
   { resource, metadata, registration, redirectUri = input.redirectUri }: Facts,
@@ -99,6 +112,7 @@ export function destinationOf(
   const { client } = input
   const identity = client === undefined ? registration : configuredIdentity(client, metadata)
   if (identity === undefined) throw new Error('a discovered server without a registration')
+  const { key } = input
   return {
     server: {
       issuer: metadata.issuer,
@@ -108,10 +122,10 @@ export function destinationOf(
       trust: derivedTrust(input, metadata.issuer),
       ...identity,
       // The issuer, which was compared with what the metadata says of itself (RFC 7523 §3).
-      assertion: input.key && {
+      assertion: key && {
         audience: metadata.issuer,
         algorithms: metadata.assertionAlgorithms,
-        key: input.key,
+        key: () => key(identity.keyId),
       },
       authorizationParameters: input.authorizationParameters,
       tokenObject: input.tokenObject,

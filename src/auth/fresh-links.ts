@@ -1,5 +1,6 @@
 // A person's link as requests need it: where it leads now, and its token kept fresh.
 import { UpstreamError } from '../errors.ts'
+import { messageOf } from '../message-of.ts'
 import type { Subject } from '../slots.ts'
 import { fingerprint } from '../upstream/fingerprint.ts'
 import type { AuthContext } from './context.ts'
@@ -70,7 +71,7 @@ export function freshLinks(source: ServerSource, { upstream, deps }: AuthContext
     renew(subject, known).catch((error: unknown) => {
       log.warn('upstream token not refreshed yet', {
         subject,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
       })
     })
     return found

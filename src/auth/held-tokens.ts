@@ -1,6 +1,7 @@
 // Tokens that the gateway can get again without a person at a browser: kept sealed in the store,
 // got anew ahead of their end, with at most one request at a time over all processes.
 import { GatewayError, UpstreamError } from '../errors.ts'
+import { messageOf } from '../message-of.ts'
 import type { Log } from '../ops/log.ts'
 import type { Subject } from '../slots.ts'
 import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
@@ -8,7 +9,7 @@ import { FORMAT, indexes, keys } from '../store/records.ts'
 import type { Sealer } from '../store/seal.ts'
 import { sealedRecords } from '../store/sealed-records.ts'
 import type { Entry, Store } from '../store/store.ts'
-import { isResting } from '../upstream/rest.ts'
+import { isResting, restMs } from '../upstream/rest.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
 import { isDue, isExpired } from './refresh.ts'
 
@@ -59,7 +60,6 @@ const LOCK_TTL_MS = 60_000
 const LONGEST_MS = 24 * 60 * 60_000
 /** A token that replaced a refused one and is refused as well will do so for a while. */
 const REPLACE_EVERY_MS = 60_000
-const MAX_REST_MS = 10_000
 const MAX_IN_MEMORY = 10_000
 
 export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): HeldTokens {
@@ -143,7 +143,7 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
         // Ahead of its end the old token is as good as ever, so nobody waits for the new one.
         renew(place, obtain).catch((error: unknown) =>
           log.warn('upstream token not renewed yet', {
-            reason: error instanceof Error ? error.message : String(error),
+            reason: messageOf(error),
           }),
         )
       }
@@ -165,10 +165,6 @@ export function createHeldTokens({ store, sealer, now, log }: HeldTokensDeps): H
       return true
     },
   }
-}
-
-function restMs({ retryAfterSeconds = 1 }: GatewayError): number {
-  return Math.min(retryAfterSeconds * 1000, MAX_REST_MS)
 }
 
 function obtainedElsewhere(): UpstreamError {

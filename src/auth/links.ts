@@ -8,6 +8,7 @@ import { sealedRecords } from '../store/sealed-records.ts'
 import type { Store } from '../store/store.ts'
 import { update } from '../store/update.ts'
 import type { UpstreamTokens } from '../upstream/server.ts'
+import { UNUSED_MS } from './unused.ts'
 
 /** A link whose tokens were opened. */
 export interface OpenLink {
@@ -32,8 +33,6 @@ export interface Links {
   remove(subject: Subject, fingerprint: string): Promise<OpenLink | undefined>
 }
 
-/** A link that nobody used for so long is deleted (design §2). */
-const UNUSED_MS = 90 * 24 * 60 * 60 * 1000
 /** A link in daily use is written to keep it alive at most this often. */
 const TOUCH_MS = 24 * 60 * 60 * 1000
 const PURPOSE = 'link'

@@ -1,6 +1,6 @@
 // As which client the gateway appears at a discovered authorization server where none is configured: by a metadata document,
 // or by registering; the first way that the server takes (spec-U5).
-import { UpstreamError } from '../errors.ts'
+import { errorFields, UpstreamError } from '../errors.ts'
 import { KEY_SET_PATH } from '../oauth/own-address.ts'
 import { canFetchFrom } from '../upstream/client-metadata.ts'
 import type { Trust } from '../upstream/http.ts'
@@ -38,7 +38,7 @@ interface Question {
   readonly lastClientId: string | undefined
   readonly scopes: readonly string[]
   /** Given where the server keeps that client to less than these scopes. */
-  readonly refuses: Needed['refuses']
+  readonly takes: Needed['takes']
   readonly registrations: Registrations
   readonly deps: AuthDeps
 }
@@ -68,9 +68,16 @@ async function keptClient(question: Question): Promise<UpstreamRegistration | un
   if (document?.clientId === lastClientId) return documented(document, question)
   const held = await heldAt(question)
   const { registrationEndpoint } = metadata
-  return held === undefined || registrationEndpoint === undefined
-    ? held
-    : registered(question, registrationEndpoint)
+  if (held === undefined || registrationEndpoint === undefined) return held
+  return registered(question, registrationEndpoint).catch((error: unknown) => {
+    if (!(error instanceof UpstreamError)) throw error
+    const { issuer } = metadata
+    question.deps.log.warn('not registered anew at the upstream, the client stays', {
+      issuer,
+      ...errorFields(error),
+    })
+    return held
+  })
 }
 
 async function heldAt({
@@ -130,10 +137,11 @@ function documentClient(input: OwnClientInput, metadata: ServerMetadata): Docume
 }
 
 async function registered(question: Question, registrationEndpoint: string): Promise<UpstreamRegistration> {
-  const { input, metadata, trust, scopes, refuses, registrations, deps } = question
+  const { input, metadata, trust, scopes, takes, registrations, deps } = question
   const { authMethod } = input
-  return registrations.at(metadata.issuer, { scopes, authMethod, refuses }, async (wanted) =>
-    registerClient(
+  return registrations.at(metadata.issuer, { scopes, authMethod, takes }, async (wanted) => {
+    const { keyId, ...keys } = await keysFor(question)
+    const made = await registerClient(
       deps.http,
       { ...metadata, registrationEndpoint },
       trust,
@@ -143,22 +151,24 @@ async function registered(question: Question, registrationEndpoint: string): Pro
         scopes: wanted,
         authMethod,
         grantTypes: input.grantTypes,
-        keys: await keysFor(question),
+        keys,
       },
       deps.now(),
-    ),
-  )
+    )
+    return made.authMethod === 'private_key_jwt' ? { ...made, keyId } : made
+  })
 }
 
-/** By address where the server can fetch it, because keys change; else by value. */
+/** By address where the server can fetch it, because keys change; else by value, and then the server knows no later one. */
 async function keysFor({
   input: { documentUrl },
   metadata,
-  deps,
-}: Question): Promise<Readonly<Record<string, unknown>>> {
-  return canFetchFrom(documentUrl, metadata.issuer)
-    ? { jwks_uri: new URL(KEY_SET_PATH, documentUrl).href }
-    : { jwks: await deps.signingKeys.published() }
+  deps: { signingKeys },
+}: Question): Promise<Readonly<Record<string, unknown>> & { readonly keyId?: string }> {
+  if (canFetchFrom(documentUrl, metadata.issuer))
+    return { jwks_uri: new URL(KEY_SET_PATH, documentUrl).href }
+  const { kid: keyId } = await signingKeys.current()
+  return { keyId, jwks: await signingKeys.published() }
 }
 
 function refusal({ input, metadata }: Question): string {

@@ -7,7 +7,7 @@ import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
 import type { Store } from '../store/store.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import { refreshTokens } from '../upstream/refresh-token.ts'
-import { isResting } from '../upstream/rest.ts'
+import { isResting, restMs } from '../upstream/rest.ts'
 import type { UpstreamServer, UpstreamTokens } from '../upstream/server.ts'
 import type { Links, OpenLink } from './links.ts'
 import type { Revocations } from './revocations.ts'
@@ -33,7 +33,6 @@ export type Refresh = (request: RefreshRequest, stale: OpenLink) => Promise<Open
 /** The request may take 15 s. */
 export const LINK_LOCK_TTL_MS = 25_000
 const MAX_AHEAD_MS = 60_000
-const MAX_REST_MS = 10_000
 const MAX_FAILED = 10_000
 
 /** Held by whoever gets new tokens for a link, until they are stored: so those that were made last are those that are kept. */
@@ -127,10 +126,6 @@ export function createRefresh({ links, revocations, store, http, now }: RefreshD
       await Promise.allSettled(underway.values())
     },
   }
-}
-
-function restMs({ retryAfterSeconds = 1 }: UpstreamError): number {
-  return Math.min(retryAfterSeconds * 1000, MAX_REST_MS)
 }
 
 function refreshedElsewhere(): UpstreamError {

@@ -1,12 +1,13 @@
 // The gateway's own registrations at upstream authorization servers (RFC 7591): one for each issuer, redirect URI and use, kept
 // sealed, never shown to another server (spec-U4), made anew when the server forgot it or its secret has expired.
 import { UpstreamError } from '../errors.ts'
-import { includesAll, union } from '../oauth/scope.ts'
+import { includesAll, remembered, union } from '../oauth/scope.ts'
 import { hashToken } from '../oauth/tokens.ts'
+import { createBucket } from '../policy/bucket.ts'
 import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
 import { FORMAT, keys } from '../store/records.ts'
-import type { Entry } from '../store/store.ts'
-import { isForgotten } from '../upstream/known-client.ts'
+import { ABSENT, type Entry } from '../store/store.ts'
+import { isForgotten, observeClock } from '../upstream/known-client.ts'
 import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
 import { isResting } from '../upstream/rest.ts'
 import type { UpstreamAuthMethod, UpstreamServer } from '../upstream/server.ts'
@@ -24,9 +25,9 @@ export interface Wanted {
 export interface Needed extends Wanted {
   /**
    * Given where the server keeps the client to less, so that another is made even if people are signed in by this one:
-   * whether it refuses that other client these scopes too. Then the one that people are signed in by stays.
+   * whether it is sure that it takes these scopes of that other client. Else the one that people are signed in by stays.
    */
-  readonly refuses: ((client: UpstreamRegistration) => Promise<boolean>) | undefined
+  readonly takes: ((client: UpstreamRegistration) => Promise<boolean>) | undefined
 }
 
 /** Registers at the server for these scopes. */
@@ -78,9 +79,15 @@ const LOCK_TTL_MS = 60_000
 const FRESH_REST_MS = 60_000
 /** And so would one that refused the one before: registering over and over helps nobody. */
 const REPLACEMENT_REST_MS = 60 * 60_000
+/** Each leaves a client behind that nobody takes away (RFC 7592 is seldom there), and what is wanted may come from outside. */
+const WIDER = { size: 5, perSecond: 1 / 600 }
 /** Servers learn new scopes. */
 const VAIN_REST_MS = 24 * 60 * 60_000
+/** Assertions are good for a minute, and answers take a while. */
+const CLOCK_TOLERANCE_MS = 30_000
 const FORGOT_SIGN_IN = 'the upstream forgot this gateway: it registers anew, and people sign in there again'
+const CLOCKS_DIFFER =
+  'the upstream refuses the signed assertions of this gateway, and the clocks of the two differ: its operator has to set the clock'
 const FORGOT_SERVICE = 'the upstream forgot this gateway: it registers anew'
 
 type Who = Pick<OwnClientInput, 'redirectUri' | 'grantTypes'>
@@ -88,6 +95,7 @@ type Who = Pick<OwnClientInput, 'redirectUri' | 'grantTypes'>
 export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   const { store, sealer, http, now, log } = deps
   const proven = new Set<string>()
+  const wider = createBucket({ ...WIDER, now })
   // A client that signs people in is not one that gets tokens for itself, also where they have the same server.
   const identity = signsIn(who) ? [who.redirectUri] : [who.redirectUri, who.grantTypes]
   const keyOf = (issuer = '') => keys.registered(hashToken(JSON.stringify([issuer, ...identity])))
@@ -127,8 +135,7 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
     wanted: Wanted,
     register: Register,
   ): Promise<Registered> {
-    const before = found !== undefined && isUsable(found) ? found.wanted : undefined
-    const scopes = union(before?.scopes ?? [], wanted.scopes)
+    const scopes = union(remembered([], found?.wanted?.scopes ?? []), wanted.scopes)
     const { authMethod } = wanted
     return {
       ...(await register(scopes)),
@@ -138,13 +145,24 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
     }
   }
 
-  const dropWhere = (server: UpstreamServer, isGone: () => Promise<boolean>): Promise<boolean> =>
+  /** RFC 6749 §5.2: `invalid_client` also means an assertion that was not accepted, as where the clocks differ. */
+  async function isGoneFrom(server: UpstreamServer, held: Registered): Promise<boolean> {
+    const clock = observeClock(http)
+    if (!(await isForgotten(clock.http, server, now()))) return false
+    const aheadMs = clock.aheadMs()
+    const isSure =
+      held.authMethod !== 'private_key_jwt' || !isUsedByPeople(held) || Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS
+    if (!isSure) log.warn(CLOCKS_DIFFER, { issuer: server.issuer, aheadSeconds: Math.round(aheadMs / 1000) })
+    return isSure
+  }
+
+  const dropWhere = (server: UpstreamServer, isGone: (held: Registered) => Promise<boolean>): Promise<boolean> =>
     locked(keyOf(server.issuer), async () => {
       const key = keyOf(server.issuer)
       const found = await read(key)
       // Somebody else was here while we waited for the lock.
       if (found?.held.clientId !== server.clientId || found.held.disowned) return true
-      if (!mayBeReplaced(found.held) || !(await isGone())) return false
+      if (!mayBeReplaced(found.held) || !(await isGone(found.held))) return false
       const { value, options } = usedNow(seal(key, { ...found.held, disowned: true }), now())
       await store.cas(key, found.entry.version, value, options)
       log.warn(signsIn(who) ? FORGOT_SIGN_IN : FORGOT_SERVICE, { issuer: server.issuer })
@@ -158,13 +176,16 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
         const key = keyOf(issuer)
         const found = await read(key)
         const isKept =
-          found && (suits(found.held, needed) || (isUsedByPeople(found.held) && needed.refuses === undefined))
-        if (isKept && isUsable(found.held)) return asClient(found.held)
+          found && (suits(found.held, needed) || (isUsedByPeople(found.held) && needed.takes === undefined))
+        const isGood = found && isUsable(found.held)
+        if (isGood && (isKept || wider.take() !== 'taken')) return asClient(found.held)
+        const version = (found?.entry ?? (await store.get(key)))?.version ?? ABSENT
         const made = await make(found?.held, needed, register)
-        const isVain = found && isUsable(found.held) && (await needed.refuses?.(asClient(made)))
+        const isVain = isGood && needed.takes !== undefined && !(await needed.takes(asClient(made)))
         const registered = isVain ? { ...found.held, vain: { scopes: needed.scopes, atMs: now() } } : made
         const { value, options } = usedNow(seal(key, registered), now())
-        await store.put(key, value, options)
+        // Whoever took the lock over, while this process was stopped, may have people signed in by theirs already.
+        if (!(await store.cas(key, version, value, options))) throw registeredElsewhere()
         if (!isVain) log.info('registered at the upstream', { issuer })
         return asClient(registered)
       }),
@@ -196,7 +217,7 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
 
     noteUsed: (issuer) => noteUse(store, keyOf(issuer), now()),
 
-    dropIfForgotten: (server) => dropWhere(server, () => isForgotten(http, server, now())),
+    dropIfForgotten: (server) => dropWhere(server, (held) => isGoneFrom(server, held)),
     drop: (server) => dropWhere(server, async () => true),
   }
 }
@@ -210,8 +231,9 @@ function asClient({
   clientSecret,
   authMethod,
   secretExpiresAtMs,
+  keyId,
 }: UpstreamRegistration): UpstreamRegistration {
-  return { clientId, clientSecret, authMethod, secretExpiresAtMs }
+  return { clientId, clientSecret, authMethod, secretExpiresAtMs, keyId }
 }
 
 function registeredElsewhere(): UpstreamError {

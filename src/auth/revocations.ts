@@ -1,6 +1,7 @@
 // Upstream tokens that the gateway forgot, being taken back in the background: nobody waits for it, and nobody is told
 // but the log.
 import { UpstreamError } from '../errors.ts'
+import { messageOf } from '../message-of.ts'
 import type { Log } from '../ops/log.ts'
 import type { Subject } from '../slots.ts'
 import type { ControlHttp } from '../upstream/http.ts'
@@ -22,7 +23,7 @@ export function createRevocations(http: ControlHttp, log: Log): Revocations {
       log.info('upstream tokens revoked', { subject })
     } catch (error) {
       const detail = error instanceof UpstreamError ? error.detail : {}
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       log.warn('upstream tokens not revoked', { subject, reason, ...detail })
     }
   }

@@ -4,7 +4,7 @@ import { union } from '../oauth/scope.ts'
 import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
 import { checkNotOwn } from '../upstream/server-metadata.ts'
 import type { AuthDeps } from './context.ts'
-import { type DiscoveryInput, derivedTrust, type Facts, scopesToAsk } from './destination.ts'
+import { type DiscoveryInput, derivedTrust, type Facts, scopesToRegisterFor } from './destination.ts'
 import { checkEndpointHosts } from './endpoint-hosts.ts'
 import { ownClientFor } from './issuer-callback.ts'
 import { ownClientAt, signsIn } from './own-client.ts'
@@ -17,8 +17,8 @@ export type RegistrationsAt = (redirectUri: string) => Registrations
 export interface ClientNews {
   /** It knows it no more. */
   readonly isDisowned?: boolean
-  /** It keeps the client to less than these scopes; `refuses` asks the same of another client. */
-  readonly narrow?: { readonly scopes: readonly string[]; readonly refuses: Needed['refuses'] }
+  /** It keeps the client to less than these scopes; `takes` asks the same of another client. */
+  readonly narrow?: { readonly scopes: readonly string[]; readonly takes: Needed['takes'] }
 }
 
 interface Lookup {
@@ -63,8 +63,8 @@ export async function lookUp(lookup: Lookup): Promise<Facts> {
     metadata,
     trust,
     lastClientId: isDisowned ? undefined : clientAt(metadata.issuer, known),
-    scopes: union(scopesToAsk(input, resource, metadata), narrow?.scopes ?? []),
-    refuses: narrow?.refuses,
+    scopes: union(scopesToRegisterFor(input, resource, metadata), narrow?.scopes ?? []),
+    takes: narrow?.takes,
     registrations: registrationsAt(redirectUri),
     deps,
   })

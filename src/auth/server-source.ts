@@ -8,7 +8,7 @@ import type { UpstreamAuth } from '../slots.ts'
 import { FORMAT, keys } from '../store/records.ts'
 import { clientMetadata } from '../upstream/client-metadata.ts'
 import { isForgotten } from '../upstream/known-client.ts'
-import { refusesScopes } from '../upstream/refused-scopes.ts'
+import { judgeScopes } from '../upstream/refused-scopes.ts'
 import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
 import { isResting } from '../upstream/rest.ts'
 import type { UpstreamServer } from '../upstream/server.ts'
@@ -77,6 +77,8 @@ const RECOGNITION_MS = 60 * 60_000
 const FRESH_MS = 60_000
 const KEPT_TO_LESS =
   'the upstream keeps this gateway to the scopes that it registered for: it registered anew for more, and people sign in there again'
+/** What is asked for depends on clients. */
+const MOST_QUESTIONS = 100
 /** Each is remembered and registered at, so an upstream must not name as many as it likes. */
 const NEW_SERVERS = { size: 5, perSecond: 1 / 600 }
 
@@ -94,6 +96,8 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   let cached: Opened | undefined
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
+  /** Scopes that the server did not refuse to a client that registered for less, and when it was asked. */
+  const notRefused = new Map<string, number>()
   let recognised: { readonly clientId: string; readonly atMs: number; readonly forMs: number } | undefined
 
   const newServers = createBucket({ ...NEW_SERVERS, now })
@@ -188,7 +192,13 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   ): Promise<boolean> {
     const isNarrower =
       isRegistered(server) && (await registrationsAt(server.redirectUri).isNarrower(server, scopes))
-    return isNarrower && refusesScopes(http, server, { scopes, resource })
+    const question = [server.clientId, ...scopes].join(' ')
+    if (!isNarrower || isResting(notRefused.get(question) ?? Number.NEGATIVE_INFINITY, RECOGNITION_MS, now()))
+      return false
+    if ((await judgeScopes(http, server, { scopes, resource })) === 'refused') return true
+    if (notRefused.size >= MOST_QUESTIONS) notRefused.clear()
+    notRefused.set(question, now())
+    return false
   }
 
   return {
@@ -210,9 +220,9 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       // One that began before knows nothing of these.
       await underway?.catch(() => {})
       const { server, resource } = destination
-      const refuses = ({ clientId }: UpstreamRegistration) =>
-        refusesScopes(http, { ...server, clientId }, { scopes, resource })
-      const widened = await renew({ narrow: { scopes, refuses } })
+      const takes = async ({ clientId }: UpstreamRegistration) =>
+        (await judgeScopes(http, { ...server, clientId }, { scopes, resource })) === 'taken'
+      const widened = await renew({ narrow: { scopes, takes } })
       if (widened.server.clientId !== destination.server.clientId)
         log.warn(KEPT_TO_LESS, { issuer: widened.server.issuer })
       return widened

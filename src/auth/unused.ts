@@ -2,8 +2,8 @@
 // names ever new ones must not fill the store.
 import type { Store, WriteOptions } from '../store/store.ts'
 
-/** Beyond this nobody is signed in without having come back to the upstream. */
-const UNUSED_MS = 90 * 24 * 60 * 60_000
+/** A link that nobody used for so long is deleted (design §2): beyond this nobody is signed in without having come back to the upstream. */
+export const UNUSED_MS = 90 * 24 * 60 * 60_000
 /** So that use does not mean a write each time. */
 export const NOTED_EVERY_MS = 24 * 60 * 60_000
 

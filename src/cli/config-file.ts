@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { FILE_ERRORS, fileErrorCode } from '../config/file-error.ts'
+import type { Environment } from '../environment.ts'
 
 export const DEFAULT_FILE = 'gateways.yaml'
 
@@ -21,10 +23,7 @@ export interface ConfigText {
   readonly folder: string
 }
 
-export function configFile(
-  given: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): string {
+export function configFile(given: string | undefined, env: Environment): string {
   return given ?? (env.MCP_GATEWAY_CONFIG || DEFAULT_FILE)
 }
 
@@ -38,8 +37,8 @@ export async function readConfigText(file: string): Promise<ConfigText> {
 }
 
 export function unreadable(file: string, error: unknown): UnreadableFile {
-  const code = codeOf(error)
-  const reason = REASONS[code] ?? code
+  const code = fileErrorCode(error)
+  const reason = FILE_ERRORS[code] ?? code
   // Nobody named it: who runs this for the first time has to be told what it looks for.
   return new UnreadableFile(
     file,
@@ -49,20 +48,9 @@ export function unreadable(file: string, error: unknown): UnreadableFile {
 
 const FIRST_RUN = 'Write one with `mcp-oauth-gateway init`, or name another with --config.'
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of the path is a file',
-}
-
 /** What to say when a file that a command makes cannot be written. */
 export function unwritable(file: string, error: unknown): string {
-  const code = codeOf(error)
-  const reasons = { ...REASONS, ENOENT: 'no such folder', EROFS: 'the file system is read-only' }
+  const code = fileErrorCode(error)
+  const reasons = { ...FILE_ERRORS, ENOENT: 'no such folder', EROFS: 'the file system is read-only' }
   return `cannot write ${file}: ${reasons[code as keyof typeof reasons] ?? code}`
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
 }

@@ -7,6 +7,7 @@ import { hasErrors } from '../config/problem.ts'
 import { bundleSchema } from '../config/schema.ts'
 import { type SchemaWalk, walkSchema } from '../config/schema-walk.ts'
 import { didYouMean } from '../config/suggest.ts'
+import { MCP_METHODS } from '../mcp-methods.ts'
 import { readArgs, UsageError } from './args.ts'
 import { configFile, readConfigText, UnreadableFile } from './config-file.ts'
 import { EXIT } from './exit.ts'
@@ -15,8 +16,6 @@ import { printProblems } from './print-problems.ts'
 import { json, painterFor } from './style.ts'
 
 const options = { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } } as const
-
-const METHODS = ['POST', 'GET', 'DELETE']
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = readArgs(args, options, true)
@@ -74,14 +73,14 @@ class Output {
   async request(method: string, path: string, { file, side }: Read): Promise<number> {
     const found = Object.entries(side.config.routes).find(([, route]) => route.path === path)
     const route = found && explainRoute(side, found[0])
-    if (route !== undefined && METHODS.includes(method)) {
+    if (route !== undefined && MCP_METHODS.includes(method)) {
       process.stdout.write(
         this.#json ? json([route]) : routeInWords(route, `${method} ${path}`, file, this.#paint),
       )
       return EXIT.ok
     }
     const answer =
-      route === undefined ? await elsewhere(method, path) : `405: a route takes ${METHODS.join(', ')}`
+      route === undefined ? await elsewhere(method, path) : `405: a route takes ${MCP_METHODS.join(', ')}`
     process.stdout.write(this.#json ? json({ method, path, answer }) : `${method} ${path} → ${answer}\n`)
     return EXIT.ok
   }

@@ -1,5 +1,6 @@
 // What `serve` is asked to serve: a file, or the ancestor's flags. Never both.
 import { type DocumentFlags, flagTargets } from '../config/from-flags.ts'
+import type { Environment } from '../environment.ts'
 import { readArgs, UsageError } from './args.ts'
 import { configFile } from './config-file.ts'
 
@@ -21,10 +22,7 @@ const options = {
 } as const
 
 /** Throws UsageError. */
-export function serveOptions(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): ServeOptions {
+export function serveOptions(args: readonly string[], env: Environment): ServeOptions {
   const { config, 'no-watch': noWatch = false, ...flags } = readArgs(args, options).values
   const [flag] = Object.keys(flagTargets).filter((name) => Object.hasOwn(flags, name))
   if (flag === undefined) return { kind: 'file', file: configFile(config, env), watch: !noWatch }

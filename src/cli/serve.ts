@@ -9,6 +9,8 @@ import type { Config } from '../config/types.ts'
 import { stateFoldersOf } from '../control/client.ts'
 import { createControl } from '../control/control.ts'
 import { type ControlServer, startControlServer } from '../control/server.ts'
+import type { Environment } from '../environment.ts'
+import { messageOf } from '../message-of.ts'
 import { createLog, type LeveledLog } from '../ops/log.ts'
 import { type Follower, followFile } from '../reload/follow.ts'
 import { stateFolder, stateIdForFile, stateIdForUrl } from '../store/state-folder.ts'
@@ -18,8 +20,6 @@ import { EXIT } from './exit.ts'
 import { printProblems } from './print-problems.ts'
 import { serveOptions } from './serve-options.ts'
 import { version } from './version.ts'
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /** What is served, and whose state it is. */
 interface Plan {
@@ -52,7 +52,7 @@ export async function run(args: string[]): Promise<number> {
   try {
     return await serve(plan, loaded.config, log)
   } catch (error) {
-    log.error('cannot start', { reason: reasonOf(error) })
+    log.error('cannot start', { reason: messageOf(error) })
     return EXIT.failed
   }
 }
@@ -126,7 +126,7 @@ function hangUp(follower: Follower | undefined, log: LeveledLog): void {
     ({ kind, generation }) => {
       if (kind === 'unchanged') log.info('nothing to reload: the file says what runs', { generation })
     },
-    (error: unknown) => log.error('the configuration file cannot be followed', { reason: reasonOf(error) }),
+    (error: unknown) => log.error('the configuration file cannot be followed', { reason: messageOf(error) }),
   )
 }
 
@@ -159,8 +159,4 @@ function ended(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
   })
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

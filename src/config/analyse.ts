@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import type { Document } from 'yaml'
+import type { Environment } from '../environment.ts'
 import { discardRefused } from './discard.ts'
 import type { Lookup } from './expand.ts'
 import { inheritDefaults } from './inherit.ts'
@@ -24,7 +25,7 @@ export interface CheckInput {
   readonly file: string
   readonly text: string
   /** Absent: `${…}` is left alone, and what depends on it is not checked. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  readonly env?: Environment | undefined
   /** Where relative `${file:…}` paths start. */
   readonly folder: string
   /** The text is for a process whose environment is what it is. */

@@ -1,4 +1,6 @@
 // `${…}` in one text: what it refers to, and the text with it filled in. Knows no YAML and no schema.
+import type { Environment } from '../environment.ts'
+import { FILE_ERRORS, fileErrorCode } from './file-error.ts'
 
 /** A piece of a text: as it stands, or to be looked up. */
 export type Piece =
@@ -8,7 +10,7 @@ export type Piece =
   | { readonly kind: 'bad' }
 
 export interface Lookup {
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** A process that runs already gets no new variables. */
   readonly isFixed?: boolean
   /** Throws when the file cannot be read. */
@@ -114,10 +116,10 @@ function fillFile(path: string, readFile: (path: string) => string): Expanded {
     // Editors and `echo` end a file with a newline that is no part of the secret.
     return { text: readFile(path).replace(/\r?\n$/, '') }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+    const code = fileErrorCode(error)
     return {
       rule: 'variable/file',
-      message: `cannot read ${path}: ${REASONS[code] ?? code}`,
+      message: `cannot read ${path}: ${FILE_ERRORS[code] ?? code}`,
       hint: 'Relative paths start at the folder of this file.',
     }
   }
@@ -127,10 +129,4 @@ const NO_REFERENCE: Unexpandable = {
   rule: 'variable/syntax',
   message: 'this is no reference',
   hint: 'Write ${NAME}, ${NAME:-default} or ${file:/path}; write $${ for a literal ${.',
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a folder',
 }

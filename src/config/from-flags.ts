@@ -1,7 +1,6 @@
 // The ancestor's flags → the same document that a file would hold, in memory. Secrets go through the environment.
+import type { Environment } from '../environment.ts'
 import { ConfigError, type Problem } from './problem.ts'
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /** Flags as parseArgs names them. */
 export interface DocumentFlags {

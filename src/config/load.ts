@@ -1,4 +1,5 @@
 // The door to the configuration: text and environment → a frozen Config, or every problem that one run can find.
+import type { Environment } from '../environment.ts'
 import { analyse, type CheckInput, namesIn } from './analyse.ts'
 import { type Note, notesOf } from './notes.ts'
 import { ConfigError, hasErrors, type Problem } from './problem.ts'
@@ -12,7 +13,7 @@ export { ConfigError, type Problem } from './problem.ts'
 export type { Source } from './source.ts'
 
 export interface LoadInput extends CheckInput {
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
 }
 
 export interface Loaded {

@@ -1,5 +1,6 @@
 // What a sound configuration still asks of people outside it. Not problems: nothing in the file is wrong.
 import type { Analysis } from './analyse.ts'
+import { serversUsed } from './auth-traits.ts'
 import { upstreamSignIn } from './plan/upstream-identity.ts'
 import { childPointer } from './pointer.ts'
 import { placeFinding } from './source.ts'
@@ -34,9 +35,9 @@ export function notesOf({ result }: Analysis): Note[] {
 
 function serverPointer(config: Config, route: string): string {
   const auth = config.routes[route]?.auth
-  const server = auth?.type === 'authorization_code' ? auth.authorization_server : undefined
-  return typeof server === 'string'
-    ? childPointer('/authorization_servers', server)
+  const [used] = auth === undefined ? [] : serversUsed(auth)
+  return typeof used?.reference === 'string'
+    ? childPointer('/authorization_servers', used.reference)
     : `${childPointer('/routes', route)}/auth/authorization_server`
 }
 

@@ -3,11 +3,10 @@ import { existsSync, realpathSync } from 'node:fs'
 import { request } from 'node:http'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
+import type { Environment } from '../environment.ts'
 import { stateFolder, stateIdForFile } from '../store/state-folder.ts'
 import type { Numbers, ReloadAnswer, RouteStatus, RunningConfig, Status } from './protocol.ts'
 import { fitsSocket, socketIn } from './socket-path.ts'
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /** Nobody listens where the gateway of this file would. */
 export class NotRunning extends Error {

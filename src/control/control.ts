@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import type { App } from '../app.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { AuthConfig, Config } from '../config/types.ts'
+import { messageOf } from '../message-of.ts'
 import type { Follower } from '../reload/follow.ts'
 import type { Control, ReloadAnswer, RouteStatus, Status } from './protocol.ts'
 
@@ -69,7 +70,7 @@ function lastReload(follower: Follower): Status['lastReload'] {
     trigger,
     at: new Date(atMs).toISOString(),
     generation,
-    ...(kind === 'refused' && { reason: reasonOf(error), problems: problemsOf(error) }),
+    ...(kind === 'refused' && { reason: messageOf(error), problems: problemsOf(error) }),
   }
 }
 
@@ -97,7 +98,7 @@ async function reload(app: App, follower: Follower, source: string): Promise<Rel
 }
 
 function refused(generation: number, error: unknown): ReloadAnswer {
-  return { outcome: 'refused', generation, reason: reasonOf(error), problems: problemsOf(error) }
+  return { outcome: 'refused', generation, reason: messageOf(error), problems: problemsOf(error) }
 }
 
 function routesOf(app: App): RouteStatus[] {
@@ -135,4 +136,3 @@ function authOf(auth: AuthConfig, config: Config): string {
 }
 
 const problemsOf = (error: unknown) => (error instanceof ConfigError ? error.problems : [])
-const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

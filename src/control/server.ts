@@ -3,6 +3,7 @@
 import { chmod, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
+import { messageOf } from '../message-of.ts'
 import type { Log } from '../ops/log.ts'
 import { assertPrivate, makePrivateFolder } from '../store/private-files.ts'
 import type { Control } from './protocol.ts'
@@ -51,7 +52,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   try {
     return await open(options)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     log.warn('no control socket: status, routes and reload are not available', { reason })
     return undefined
   }
@@ -150,7 +151,7 @@ async function answer(
   try {
     send(response, 200, await endpoint(control))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     log.error('the control socket could not answer', { request: name, reason })
     send(response, 500, { error: reason })
   }

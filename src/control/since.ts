@@ -1,4 +1,5 @@
 // Since which generation each route is what it is. Pure.
+import { serversUsed } from '../config/auth-traits.ts'
 import type { Config } from '../config/types.ts'
 
 export interface Since {
@@ -18,9 +19,8 @@ export function routesSince(previous: Since | undefined, config: Config, generat
 /** The route, and the authorization servers that it names. */
 function describe({ routes, authorization_servers: servers }: Config, name: string): string {
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined
-  const auth = route?.auth ?? { type: 'none' }
-  const own = 'authorization_server' in auth ? auth.authorization_server : undefined
-  const provider = 'identity_provider' in auth ? auth.identity_provider : undefined
-  const named = [own, provider].map((server) => (typeof server === 'string' ? servers[server] : undefined))
+  const named = serversUsed(route?.auth ?? { type: 'none' }).map(({ reference }) =>
+    typeof reference === 'string' ? servers[reference] : undefined,
+  )
   return JSON.stringify([route, ...named])
 }

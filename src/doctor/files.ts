@@ -1,6 +1,7 @@
 // The files that a gateway lives on: its configuration, the secrets it refers to, its state. Looks, and changes nothing.
 import { access, constants, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { messageOf } from '../message-of.ts'
 import { assertPrivate, hasCode } from '../store/private-files.ts'
 import type { StatePaths } from '../store/state-folder.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
@@ -107,7 +108,7 @@ function refusedAtOnce(wrong: readonly Wrong[]): Finding[] {
 
 function judgeError({ error }: Wrong): Finding[] {
   if (isRefusal(error)) return []
-  const [message = '', command] = (error instanceof Error ? error.message : String(error)).split(': run ')
+  const [message = '', command] = messageOf(error).split(': run ')
   return [
     fail(
       'store',

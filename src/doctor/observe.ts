@@ -1,6 +1,7 @@
 // The gateway's own HTTP with short patience, and with a memory of what every answer says besides its content: whose
 // host it was, and what time it was there.
 import { UpstreamError } from '../errors.ts'
+import { messageOf } from '../message-of.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 
 /** How far this machine's clock is ahead of a host's, in milliseconds. */
@@ -53,7 +54,7 @@ const GUARDED: readonly unknown[] = ['private_address', 'scheme', 'userinfo', 'n
 
 /** Why a host gave no answer, or not the one that was wanted. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof UpstreamError)) return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof UpstreamError)) return messageOf(error)
   const { reason } = error.detail
   return reason === undefined ? error.message.replace(LEAD, '') : inWords(String(reason))
 }

@@ -1,31 +1,33 @@
 // What has to be asked about the routes of a visit: each authorization server once for each way in which it is used, each
 // trusted issuer once. Pure.
-import { type ServerSetting, upstreamServers } from '../auth/servers.ts'
-import type { AuthorizationServerConfig, Config, RouteConfig } from '../config/types.ts'
+import { upstreamServers } from '../auth/servers.ts'
+import { hasServer, type ServerAuth, serversUsed, type UsedServer } from '../config/auth-traits.ts'
+import type { Config, RouteConfig } from '../config/types.ts'
 import { parseScope, union } from '../oauth/scope.ts'
 import type { ServerQuestion } from './authorization-server.ts'
 import type { IssuerQuestion } from './trusted-issuer.ts'
 
-interface Use extends Pick<ServerQuestion, 'service'> {
-  readonly setting: ServerSetting
-  readonly reference: string | AuthorizationServerConfig | undefined
-  readonly scope?: string | undefined
+interface Use extends UsedServer, Pick<ServerQuestion, 'service'> {
+  readonly scope: string | undefined
+}
+
+/** What is asked of its authorization servers; undefined: a person's sign-in. */
+const SERVICE: { readonly [T in ServerAuth['type']]: ServerQuestion['service'] } = {
+  authorization_code: undefined,
+  client_credentials: 'client_credentials',
+  token_exchange: 'token_exchange',
 }
 
 /** Which authorization servers a route uses, and for what. */
 function usesOf({ auth }: RouteConfig): readonly Use[] {
-  if (auth.type === 'none' || auth.type === 'api_key' || auth.type === 'user_api_key') return []
-  const { authorization_server: reference, scope } = auth
-  const use = { setting: 'authorization_server', reference, scope } as const
-  if (auth.type === 'authorization_code') return [{ ...use, service: undefined }]
-  if (auth.type === 'client_credentials') return [{ ...use, service: 'client_credentials' }]
-  const { identity_provider: provider } = auth
-  return provider === undefined
-    ? [{ ...use, service: 'token_exchange' }]
-    : [
-        { ...use, service: 'jwt_bearer' },
-        { setting: 'identity_provider', reference: provider, service: 'token_exchange' },
-      ]
+  if (!hasServer(auth)) return []
+  const used = serversUsed(auth)
+  const isByIdJag = used.some(({ setting }) => setting === 'identity_provider')
+  return used.map((server) =>
+    server.setting === 'identity_provider'
+      ? { ...server, scope: undefined, service: 'token_exchange' }
+      : { ...server, scope: auth.scope, service: isByIdJag ? 'jwt_bearer' : SERVICE[auth.type] },
+  )
 }
 
 export function serverQuestions(

@@ -1,7 +1,9 @@
 // Is there an MCP server behind a route, and does it want what the route brings? Asked as discovery asks it.
 import { keyCredentials } from '../auth/api-key.ts'
 import { withQuery } from '../auth/key-check.ts'
+import { isKey, needsPerson } from '../config/auth-traits.ts'
 import type { RouteConfig } from '../config/types.ts'
+import { lowerCaseNames } from '../header-name.ts'
 import type { ControlHttp } from '../upstream/http.ts'
 import { knock } from '../upstream/probe.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
@@ -104,10 +106,6 @@ const odd: Judge = (scope, origin, status) =>
 
 /** With the route's own headers and shared key, which go where the operator sends them anyway. */
 function callAt(url: URL, { auth, upstream }: RouteConfig, http: ControlHttp) {
-  const sent = auth.type === 'api_key' ? keyCredentials(auth, auth.value) : { headers: {} }
+  const sent = isKey(auth) && !needsPerson(auth) ? keyCredentials(auth, auth.value) : { headers: {} }
   return knock(http, withQuery(url, sent), { ...lowerCaseNames(upstream.headers), ...sent.headers })
-}
-
-function lowerCaseNames(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }

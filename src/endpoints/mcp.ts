@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { errorFields, type GatewayError, HttpError, OAuthError, UpstreamError } from '../errors.ts'
 import type { Gateway, Route } from '../gateway.ts'
+import { MCP_METHODS } from '../mcp-methods.ts'
 import { namingNoRoute, parseScope, union } from '../oauth/scope.ts'
 import { isAllowedHost, isAllowedOrigin } from '../policy/origin.ts'
 import type { Caller, Credentials } from '../slots.ts'
@@ -17,8 +18,6 @@ import { authenticate, challengeFor, MissingScopes } from './authenticate.ts'
 import type { Deps } from './endpoint.ts'
 import { asGatewayError, retryAfter } from './failure.ts'
 import { rememberDemand } from './step-up.ts'
-
-export const MCP_METHODS: readonly string[] = ['POST', 'GET', 'DELETE']
 
 export interface McpExchange {
   readonly request: IncomingMessage

@@ -5,6 +5,7 @@ import { buildAuth } from '../auth/index.ts'
 import type { upstreamServers } from '../auth/servers.ts'
 import { requestChain, type Step } from '../chain.ts'
 import type { AccessConfig, Config, LimitsConfig, RouteConfig, TimeoutsConfig } from '../config/types.ts'
+import { lowerCaseNames } from '../header-name.ts'
 import type { TrustedIssuer } from '../oauth/issuer-token.ts'
 import { routeScope, type ScopeHierarchy, union } from '../oauth/scope.ts'
 import type { UpstreamAuth, UpstreamIdentity } from '../slots.ts'
@@ -105,8 +106,4 @@ function routeTokens(
   const issuer = issuers[named.name]
   if (issuer === undefined) throw new Error(`no trusted issuer ${named.name}`)
   return { kind: 'issuer', issuer, audience: named.audience ?? resource }
-}
-
-function lowerCaseNames(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }

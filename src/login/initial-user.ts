@@ -2,6 +2,7 @@
 // in the state folder. There is no default password.
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import type { Environment } from '../environment.ts'
 import { hashToken, sameHash } from '../oauth/tokens.ts'
 import { namedProfile } from '../policy/profile.ts'
 import { assertPrivate, createPrivateFile } from '../store/private-files.ts'
@@ -16,10 +17,7 @@ export interface InitialUser {
 
 const DEFAULT_NAME = 'gateway_user'
 
-export async function initialUser(
-  env: Readonly<Record<string, string | undefined>>,
-  passwordFile: string,
-): Promise<InitialUser> {
+export async function initialUser(env: Environment, passwordFile: string): Promise<InitialUser> {
   const name = env.MCP_GATEWAY_USERNAME || DEFAULT_NAME
   const password = env.MCP_GATEWAY_PASSWORD
   if (password) return { name, password, file: undefined }

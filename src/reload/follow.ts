@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ConfigError } from '../config/problem.ts'
+import { messageOf } from '../message-of.ts'
 import type { Log } from '../ops/log.ts'
 import { watchFiles } from '../watch.ts'
 import { suspicion } from './judge.ts'
@@ -90,7 +91,7 @@ export function followFile({ file, app, log, watch, now = Date.now }: FollowOpti
   function onSave(ripe?: string): void {
     if (closed) return
     enqueue('save', ripe).catch((error: unknown) =>
-      log.error('the configuration file cannot be followed', { file, reason: reasonOf(error) }),
+      log.error('the configuration file cannot be followed', { file, reason: messageOf(error) }),
     )
   }
 
@@ -120,7 +121,7 @@ export function followFile({ file, app, log, watch, now = Date.now }: FollowOpti
       },
       (error: unknown): LastReload => {
         const { generation } = app.current()
-        log.error('reload refused, the running configuration stays', { generation, reason: reasonOf(error) })
+        log.error('reload refused, the running configuration stays', { generation, reason: messageOf(error) })
         return { kind: 'refused', trigger, atMs: now(), generation, error }
       },
     )
@@ -131,7 +132,7 @@ export function followFile({ file, app, log, watch, now = Date.now }: FollowOpti
       settle(detached)
       return { kind: 'applied', generation: outcome.generation }
     }
-    become('refused', reasonOf(outcome.error))
+    become('refused', messageOf(outcome.error))
     return { kind: 'refused', generation: outcome.generation, error: outcome.error }
   }
 
@@ -184,7 +185,7 @@ export function followFile({ file, app, log, watch, now = Date.now }: FollowOpti
     }
     // Gone and there again unchanged, or held and completed to what runs.
     if (last?.kind === 'refused' && judged.text !== app.running().text)
-      become('refused', reasonOf(last.error))
+      become('refused', messageOf(last.error))
     else stale = undefined
   }
 
@@ -214,8 +215,4 @@ async function digest(files: readonly string[]): Promise<string> {
   for (const file of files)
     hash.update(await readFile(file).catch((error: unknown) => String(error))).update('\0')
   return hash.digest('base64')
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,6 +1,7 @@
 // Reads a file that others may be writing to, and tells why it cannot be read or why edits of it cannot arrive.
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '../message-of.ts'
 import { identity } from '../watch.ts'
 
 export type Reading =
@@ -22,7 +23,7 @@ export async function readSettled(file: string): Promise<Reading> {
     return { state: 'unreadable', reason: 'it is being written to all the time' }
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     return { state: isMissing ? 'missing' : 'unreadable', reason }
   }
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, open, type RootDatabase } from 'lmdb'
+import { messageOf } from '../message-of.ts'
 import { isWholeDataFile } from './data-file.ts'
 import { assertPrivate, makePrivateFolder, touchPrivateFile } from './private-files.ts'
 
@@ -64,7 +65,7 @@ function openRoot(folder: string): RootDatabase {
       maxDbs: 3,
     })
   } catch (error) {
-    throw new Error(`cannot open the store in ${folder}: ${error instanceof Error ? error.message : error}`)
+    throw new Error(`cannot open the store in ${folder}: ${messageOf(error)}`)
   }
 }
 

@@ -1,5 +1,6 @@
 // The key pairs that the gateway signs with, as a client of upstreams and in its own name: made once for all processes
-// that share the store, private halves sealed, replaced every 90 days. A new key is published a day before it signs.
+// that share the store, private halves sealed, replaced every 90 days. A new key is published a day before it signs. One that
+// a server was told of by value goes on signing for that server.
 import {
   type CryptoKey,
   calculateJwkThumbprint,
@@ -25,6 +26,8 @@ export interface SigningKey {
 export interface SigningKeys {
   /** The key to sign with now. */
   current(): Promise<SigningKey>
+  /** The one that a server was told of by value, long after it signs elsewhere; undefined: gone. */
+  named(kid: string): Promise<SigningKey | undefined>
   /** The public halves, for /.well-known/jwks.json (RFC 7517 §5). */
   published(): Promise<{ readonly keys: readonly JWK[] }>
   /** A compact JWT. `typ` tells it from the gateway's other ones (RFC 8725 §3.11); the caller sets all claims. */
@@ -37,6 +40,8 @@ interface StoredKey {
   /** The private JWK. */
   readonly sealed: string
   readonly createdAtMs: number
+  /** When it was last wanted by its name. */
+  readonly askedAtMs?: number
 }
 
 interface KeyRecord {
@@ -48,6 +53,10 @@ const DAY_MS = 24 * 60 * 60_000
 const ROTATE_AFTER_MS = 90 * DAY_MS
 /** Whoever keeps our key set for a day knows a key before it signs, and still knows it when it no longer does. */
 export const OVERLAP_MS = DAY_MS
+/** Well beyond what a registration is kept for that nobody uses. */
+const KEPT_MS = 365 * DAY_MS
+/** So that being asked for does not mean a write each time. */
+const NOTED_EVERY_MS = 30 * DAY_MS
 const KEY = 'signing/keys'
 const PURPOSE = 'signing-key'
 
@@ -89,7 +98,7 @@ export function createSigningKeys(store: Store, sealer: Sealer, now: () => numbe
     if (stored !== undefined && !needsKey(stored.keys, opens, now())) return living(stored.keys, now())
     const made = await create()
     const written = await update<KeyRecord>(store, KEY, (current) => {
-      const held = living(current?.keys ?? [], now())
+      const held = kept(current?.keys ?? [], now())
       // Another process was faster.
       if (!needsKey(held, opens, now())) return undefined
       return { value: { v: FORMAT, keys: [made, ...held] } }
@@ -105,8 +114,25 @@ export function createSigningKeys(store: Store, sealer: Sealer, now: () => numbe
     return opened
   }
 
+  async function named(kid: string): Promise<SigningKey | undefined> {
+    const stored = (await store.get<KeyRecord>(KEY))?.value.keys.find((key) => key.kid === kid)
+    const opened = stored && (await open(stored))
+    if (opened !== undefined && isNoteDue(stored, now())) await noteAsked(kid)
+    return opened
+  }
+
+  async function noteAsked(kid: string): Promise<void> {
+    await update<KeyRecord>(store, KEY, (record) => {
+      const due = record?.keys.find((key) => key.kid === kid && isNoteDue(key, now()))
+      if (record === undefined || due === undefined) return undefined
+      const asked = { ...due, askedAtMs: now() }
+      return { value: { ...record, keys: record.keys.map((key) => (key === due ? asked : key)) } }
+    })
+  }
+
   return {
     current,
+    named,
     published: async () => ({ keys: (await keys()).map(({ public: jwk }) => jwk) }),
     async sign(claims, typ) {
       const { kid, key } = await current()
@@ -117,6 +143,14 @@ export function createSigningKeys(store: Store, sealer: Sealer, now: () => numbe
 
 function living(keys: readonly StoredKey[], nowMs: number): readonly StoredKey[] {
   return keys.filter(({ createdAtMs }) => nowMs - createdAtMs < ROTATE_AFTER_MS + OVERLAP_MS)
+}
+
+const lastWantedMs = ({ createdAtMs, askedAtMs = createdAtMs }: StoredKey) => askedAtMs
+
+const isNoteDue = (key: StoredKey, nowMs: number) => nowMs - lastWantedMs(key) >= NOTED_EVERY_MS
+
+function kept(keys: readonly StoredKey[], nowMs: number): readonly StoredKey[] {
+  return keys.filter((key) => nowMs - lastWantedMs(key) < KEPT_MS)
 }
 
 function needsKey(keys: readonly StoredKey[], opens: (key: StoredKey) => boolean, nowMs: number): boolean {

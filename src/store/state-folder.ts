@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import { basename, dirname, posix, resolve, win32 } from 'node:path'
+import type { Environment } from '../environment.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
 type Platform = NodeJS.Platform
 
 const APPLICATION = 'mcp-oauth-gateway'

@@ -31,7 +31,7 @@ export function createEgress({ proxy, authorization, direct }: EgressSettings): 
     const path = `${host.includes(':') ? `[${host}]` : host}:${port}`
     const asked = pool.connect({ path, headers, ...(signal && { signal }) })
     const { statusCode, socket } = await asked.catch((error: NodeJS.ErrnoException) => {
-      throw signal?.aborted ? error : proxyError(error.code ?? error.name)
+      throw proxyError(signal?.aborted ? 'ETIMEDOUT' : (error.code ?? error.name))
     })
     if (statusCode === 200) return socket
     socket.destroy()

@@ -17,6 +17,8 @@ const MESSAGES: Readonly<Record<RelayFault, string>> = {
 const FAULTS: Readonly<Record<string, RelayFault>> = {
   ETIMEDOUT: 'timeout',
   UND_ERR_CONNECT_TIMEOUT: 'timeout',
+  ERR_PROXY_ETIMEDOUT: 'timeout',
+  ERR_PROXY_UND_ERR_CONNECT_TIMEOUT: 'timeout',
   UND_ERR_HEADERS_OVERFLOW: 'bad_response',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'bad_response',
 }

@@ -29,6 +29,21 @@ export async function isForgotten(
   }
 }
 
+/** How far the server's clock is ahead, as its last answer says (RFC 9110 §6.6.1): 0 where it says nothing. */
+export function observeClock(http: ControlHttp): { readonly http: ControlHttp; aheadMs(): number } {
+  let aheadMs = 0
+  return {
+    async http(request) {
+      const answer = await http(request)
+      const serverMs = Date.parse(String(answer.headers.date))
+      // Assertions are dated by this clock too.
+      aheadMs = Number.isNaN(serverMs) ? 0 : serverMs - Date.now()
+      return answer
+    },
+    aheadMs: () => aheadMs,
+  }
+}
+
 /** RFC 6749 §5.2: `invalid_client`, and not `unauthorized_client`, which is said to a client that is known. A server in trouble may say anything. */
 export function isClientUnknown(error: unknown): boolean {
   return (

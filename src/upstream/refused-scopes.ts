@@ -12,26 +12,34 @@ export interface ScopeQuestion {
 
 const STATE = 'scopes'
 
-/** True only when the server says so: one that is down, or shows a page first, has refused nothing. */
-export async function refusesScopes(
+/** `unknown`: it did not answer, or not to this question. */
+export type ScopeVerdict = 'refused' | 'taken' | 'unknown'
+
+/** A browser waits for it. */
+const LONGEST_MS = 3_000
+
+export async function judgeScopes(
   http: ControlHttp,
   server: UpstreamServer,
   { scopes, resource }: ScopeQuestion,
-): Promise<boolean> {
+): Promise<ScopeVerdict> {
   const request = { state: STATE, codeVerifier: createCodeVerifier(), scopes, resource }
   const url = new URL(await authorizationUrl(server, request))
   const { trust, redirectUri } = server
   try {
-    const { headers } = await http({
+    const { status, headers } = await http({
       method: 'GET',
       url,
       headers: { accept: 'text/html' },
       trust,
       headOnly: true,
+      totalMs: LONGEST_MS,
     })
-    return errorSentBack(String(headers.location ?? ''), redirectUri) === 'invalid_scope'
+    const error = errorSentBack(String(headers.location ?? ''), redirectUri)
+    if (error === 'invalid_scope') return 'refused'
+    return error === undefined && status < 400 ? 'taken' : 'unknown'
   } catch (error) {
-    if (error instanceof UpstreamError) return false
+    if (error instanceof UpstreamError) return 'unknown'
     throw error
   }
 }

@@ -12,6 +12,8 @@ export interface UpstreamRegistration {
   readonly authMethod: UpstreamAuthMethod
   /** Undefined: the secret does not expire. */
   readonly secretExpiresAtMs?: number | undefined
+  /** The key that the server knows by value, and no other; undefined: it reads the key set, or needs none. */
+  readonly keyId?: string | undefined
 }
 
 export interface RegistrationRequest {

@@ -40,17 +40,17 @@ export function parseBearerHints(header: string | undefined): BearerHints {
 }
 
 /** A word, with its value where it is a parameter (RFC 9110 §11.2). */
-const WORD = /([\s,]*)([^\s,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/gy
+const WORD = /([\s,]*)([^\s,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|(\s+(?=[^\s,])))?/gy
 
 /** Word by word: what looks like a parameter inside a quoted text is none. The first of a name counts. */
 function bearerParameters(header: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   let scheme = ''
-  for (const [, before = '', word = '', quoted, plain] of header.matchAll(WORD)) {
+  for (const [, before = '', word = '', quoted, plain, goesOn] of header.matchAll(WORD)) {
     const name = word.toLowerCase()
     const value = quoted?.replace(/\\(.)/g, '$1') ?? plain
-    // A scheme begins the header or follows a comma; another bare word is a part of a text that should be quoted.
-    if (value === undefined) scheme = scheme === '' || before.includes(',') ? name : scheme
+    // A scheme begins the header, or follows a comma and goes on; another bare word is a part of a text that should be quoted.
+    if (value === undefined) scheme = scheme === '' || (goesOn && before.includes(',')) ? name : scheme
     else if (scheme === 'bearer' && !found.has(name)) found.set(name, value)
   }
   return found

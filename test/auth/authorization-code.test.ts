@@ -89,7 +89,7 @@ test('each link is refreshed ahead of its end at a moment of its own', async (co
 
 test('before anything is known of the server, what the file asks for is what people are shown', async (context) => {
   const { context: route, sent } = await startScene(context)
-  const scopes = { required: ['base'], implies: {} }
+  const scopes = { required: ['base'], optional: [], implies: {} }
   const { link } = authorizationCode(
     { type: 'authorization_code', disconnect: 'never', scope: 'read write' },
     { ...route, scopes },

@@ -1,12 +1,13 @@
 // Looking for a route's authorization server and registering there: how long an upstream is left alone, and who waits for whom.
 import * as assert from 'uvu/assert'
 import { sourceOf } from '../../src/auth/configured-server.ts'
+import { createRegistrations } from '../../src/auth/registrations.ts'
 import { serviceSource } from '../../src/auth/service-source.ts'
 import { UpstreamError } from '../../src/errors.ts'
 import { hashToken } from '../../src/oauth/tokens.ts'
 import type { ControlHttp } from '../../src/upstream/http.ts'
 import { RESOURCE, SERVER } from '../support/discovery-upstream.ts'
-import { suite } from '../support/suite.ts'
+import { suite, type TestContext } from '../support/suite.ts'
 import { REDIRECT, startScene } from './scene.ts'
 
 const test = suite('auth/registrations')
@@ -282,6 +283,60 @@ test('where a server would be if it said nothing pins nothing: what it says late
     [SERVER]: upstream.serverDocument({ token_endpoint: tokenEndpoint }),
   }
   assert.is((await source.renew()).server.tokenEndpoint, tokenEndpoint)
+})
+
+const GRANTS = ['authorization_code', 'refresh_token']
+const ISSUER = 'https://as.example'
+
+/** Registrations at one server, which counts the clients that it makes. */
+async function registrationsOf(context: TestContext) {
+  const { clock, store, context: route } = await startScene(context)
+  const made: (readonly string[])[] = []
+  const registrations = createRegistrations({ redirectUri: REDIRECT, grantTypes: GRANTS }, route.deps)
+  const register = async (scopes: readonly string[], secretExpiresAtMs?: number) => {
+    made.push(scopes)
+    const secret = { clientSecret: undefined, authMethod: 'none', secretExpiresAtMs } as const
+    return { clientId: `client-${made.length}`, ...secret }
+  }
+  const wanting = (scopes: readonly string[], takes?: boolean) => ({
+    scopes,
+    authMethod: undefined,
+    takes: takes === undefined ? undefined : async () => takes,
+  })
+  return { clock, store, made, registrations, register, wanting }
+}
+
+test('what is wanted may change as often as it likes: a server is registered at a few times, and then once in ten minutes', async (context) => {
+  const { clock, made, registrations, register, wanting } = await registrationsOf(context)
+  for (let n = 0; n < 20; n += 1) await registrations.at(ISSUER, wanting([`scope-${n}`]), register)
+  assert.is(made.length, 6)
+  clock.nowMs += 600_000
+  await registrations.at(ISSUER, wanting(['another']), register)
+  assert.is(made.length, 7)
+  assert.ok((made.at(-1) ?? []).length <= 51)
+})
+
+test('a registration whose secret has ended is followed by one for all that it was for', async (context) => {
+  const { clock, made, registrations, register, wanting } = await registrationsOf(context)
+  const ending = (scopes: readonly string[]) => register(scopes, clock.nowMs + HOUR_MS)
+  await registrations.at(ISSUER, wanting(['a']), ending)
+  await registrations.at(ISSUER, wanting(['a', 'b']), ending)
+  clock.nowMs += HOUR_MS
+  await registrations.at(ISSUER, wanting(['a']), register)
+  assert.equal(made, [['a'], ['a', 'b'], ['a', 'b']])
+})
+
+test('who comes back late, after another process has registered, does not replace the client of that one', async (context) => {
+  const { clock, registrations, register, wanting } = await registrationsOf(context)
+  let others: unknown
+  const late = registrations.at(ISSUER, wanting(['a']), async (scopes) => {
+    // Stopped for so long that its lock is anybody's.
+    clock.nowMs += 120_000
+    others = await registrations.at(ISSUER, wanting(['a']), register)
+    return register(scopes)
+  })
+  assert.is(await outcome(late), 'unavailable')
+  assert.equal(await registrations.held(ISSUER), others)
 })
 
 test.run()

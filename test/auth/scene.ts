@@ -71,7 +71,7 @@ export async function startScene(
     route: 'demo',
     headers: {},
     upstream: new URL(upstream.mcpUrl),
-    scopes: { required: [], implies: {} },
+    scopes: { required: [], optional: [], implies: {} },
     clientName: 'Gateway',
     server: () => ({ entry: entry?.(upstream), redirectUri: REDIRECT, documentUrl }),
     deps: { ...shared, links, refresh, revocations, heldTokens: createHeldTokens(shared), http },

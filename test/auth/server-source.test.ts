@@ -30,6 +30,10 @@ async function world({ after }: TestContext) {
       written.add(key)
       return kept.put(key, ...rest)
     },
+    cas: (key, ...rest) => {
+      written.add(key)
+      return kept.cas(key, ...rest)
+    },
   }
   const { log } = recordingLog()
   const signingKeys = createSigningKeys(store, sealer, now)
@@ -65,6 +69,7 @@ const inputFor = ({ mcpUrl }: DiscoveryUpstream): DiscoveryInput => ({
   key: undefined,
   endpointHosts: [],
   scope: undefined,
+  furtherScopes: [],
   resource: undefined,
   authorizationParameters: {},
   tokenObject: undefined,

@@ -245,7 +245,7 @@ test('such a server, and a scope that it registers nobody for: whoever is connec
   const person = await personAt(gateway)
   await edit(gateway, withScope('a nonsense'))
   const { error, description } = await attempt(gateway.url)
-  assert.equal([error, description], ['server_error', 'the upstream did not register this gateway'])
+  assert.equal([error, description], ['server_error', 'the upstream refused the sign-in'])
   assert.is(registrations(upstream).at(-1)?.scope, 'a nonsense')
   await edit(gateway, withScope('a'))
   assert.equal([await person.call(), await person.refresh()], [200, 200])
@@ -290,6 +290,65 @@ test('such a server, and two routes that want other scopes of it: both work, and
   assert.not.match(headers.get('location') ?? '', 'error=')
   assert.equal([await person.call(), await person.refresh()], [200, 200])
   assert.is(asked().length, 2)
+})
+
+test('such a server, and a scope that clients may ask for: it is registered for from the start, so nobody who wishes for it signs others out', async (context) => {
+  const { oidc, asked } = await strictServer(context)
+  const yaml = document(
+    `\n  demo: { upstream: ${oidc.url}, auth: { type: authorization_code, scope: tools }, scopes: { optional: [openid] } }\n`,
+  )
+  const gateway = await gatewayFor(context, yaml)
+  const person = await personAt(gateway)
+  const wish = { requested: ['openid'], relink: false }
+  await linkOf(gateway).begin('users/other' as Subject, 's', wish)
+  assert.equal([await person.call(), await person.refresh()], [200, 200])
+  assert.equal(asked(), ['tools offline_access openid'])
+})
+
+for (const status of [403, 429, 503])
+  test(`a demand that the server refuses, and a registration endpoint that answers ${status} by now: the person goes on without it`, async (context) => {
+    const upstream = await discoverable(context)
+    let demands = true
+    intercept(upstream.server, (request, response) => {
+      const { pathname, searchParams: asked } = new URL(request.url ?? '', upstream.origin)
+      const challenge = 'Bearer error="insufficient_scope", scope="nope"'
+      if (pathname === '/register' && upstream.recorder.count('/register') > 1)
+        request.resume().on('end', () => response.writeHead(status).end())
+      else if (pathname === '/mcp' && demands && request.headers.authorization !== undefined)
+        response.writeHead(403, { 'www-authenticate': challenge }).end()
+      else if (pathname === '/authorize' && asked.get('scope')?.includes('nope'))
+        response.writeHead(303, { location: refusal(asked) }).end()
+      else return false
+      return true
+    })
+    const gateway = await gatewayFor(context, route(upstream, '{ type: authorization_code, scope: read }'))
+    const person = await personAt(gateway)
+    assert.is(await person.call(), 403)
+    demands = false
+    await succeeds(gateway.url)
+    await succeeds(gateway.url)
+    assert.is(registrations(upstream).length, 2)
+    assert.is(await person.call(), 200)
+    assert.is(new Set(clientsAt(upstream, 'POST /token')).size, 1)
+  })
+
+test('a server that refuses the scopes, and then does not say whether another client may have them: who is connected stays so', async (context) => {
+  const upstream = await discoverable(context)
+  intercept(upstream.server, (request, response) => {
+    const { pathname, searchParams: asked } = new URL(request.url ?? '', upstream.origin)
+    if (pathname !== '/authorize' || !asked.get('scope')?.includes('b')) return false
+    if (registrations(upstream).length > 1) response.writeHead(429).end()
+    else response.writeHead(303, { location: refusal(asked) }).end()
+    return true
+  })
+  const file = (scope: string) => route(upstream, `{ type: authorization_code, scope: "${scope}" }`)
+  const gateway = await gatewayFor(context, file('a'))
+  const person = await personAt(gateway)
+  await edit(gateway, file('a b'))
+  await clientOfNext(gateway)
+  assert.is(registrations(upstream).length, 2)
+  await edit(gateway, file('a'))
+  assert.equal([await person.call(), await person.refresh()], [200, 200])
 })
 
 test('a demand that the server refuses to every client: the wider registration is of no use, and whoever is connected stays so', async (context) => {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { UpstreamError } from '../../src/errors.ts'
 import { createEgress } from '../../src/upstream/egress.ts'
+import { faultOf } from '../../src/upstream/fault.ts'
 import { createControlHttp, type Trust } from '../../src/upstream/http.ts'
 import { createPools } from '../../src/upstream/pools.ts'
 import type { Lookup } from '../../src/upstream/resolve.ts'
@@ -88,6 +89,23 @@ test('a proxy that is down is named in the error, of control requests and of cal
     .request({ origin: url.origin, path: url.pathname, method: 'GET' })
   const failed = await call.catch((thrown: unknown) => thrown)
   assert.is((failed as NodeJS.ErrnoException).code, 'ERR_PROXY_ECONNREFUSED')
+})
+
+test('a proxy that says nothing is too late, and no fault of the gateway', async (context) => {
+  const silent = await startRaw(context, () => {})
+  const { get, egress } = through(context, silent.url.origin)
+  const pools = createPools({ egress })
+  context.after(() => pools.close())
+  const url = new URL('http://mcp.corp.test/mcp')
+  const call = pools
+    .dispatcher(url, { connectMs: 200 }, false)
+    .request({ origin: url.origin, path: url.pathname, method: 'GET' })
+  const failed = await call.catch((thrown: unknown) => thrown)
+  const fault = faultOf(failed as Error, false)
+  assert.instance(fault, UpstreamError)
+  assert.equal([(fault as UpstreamError).fault, (fault as UpstreamError).status], ['timeout', 504])
+  const late = await get('http://as.corp.test/').catch((thrown: unknown) => thrown)
+  assert.instance(late, UpstreamError)
 })
 
 test('the connection to a proxy that refuses and keeps it open is closed', async (context) => {

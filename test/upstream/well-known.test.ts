@@ -32,6 +32,11 @@ const HINTS: Readonly<
   'a second one of its own': [`Bearer realm="x", Bearer ${METADATA}`, undefined, 'https://mcp.test/prm'],
   'one name twice': ['Bearer scope="first", scope="second"', 'first'],
   'a description that should be quoted': ['Bearer error_description=it has expired, scope="read"', 'read'],
+  'such a description with commas': [
+    'Bearer error_description=no token, sorry, scope="read", error=x',
+    'read',
+  ],
+  'another scheme before it, without anything': ['Negotiate, Bearer scope="read"', 'read'],
   'an empty value': ['Bearer scope="", resource_metadata=""'],
   'a quote that never ends': ['Bearer error="x", scope="read'],
   'a parameter without a scheme': ['scope="read"'],

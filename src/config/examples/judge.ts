@@ -1,8 +1,9 @@
 // What the gateway would answer to an example, by the same pure functions that answer requests. Asks no network, no
 // store and no environment.
+import { MCP_METHODS } from '../../mcp-methods.ts'
 import { mayUse } from '../../policy/access.ts'
 import type { Profile } from '../../slots.ts'
-import { needsPerson } from '../rules/rule.ts'
+import { needsPerson } from '../auth-traits.ts'
 import type { RouteConfig } from '../types.ts'
 import type { CallerKind, Example, Verdict } from './sentence.ts'
 
@@ -26,8 +27,6 @@ export interface Judgement {
   /** Why, in the words of whoever reads the configuration. */
   readonly because: string
 }
-
-const MCP_METHODS: readonly string[] = ['POST', 'GET', 'DELETE']
 
 /** One judgement; several for an example about every route. In the order of the request chain (endpoints/mcp.ts). */
 export function judge(example: Example, world: World): Judgement[] {
@@ -59,7 +58,7 @@ function judgeCaller(name: string, caller: Named, { routes, profile }: World): J
   if (!mayUse(route.access, known))
     return { found: 403, access: name, because: `the access of ${name} does not admit ${caller.name}` }
   // endpoints/token/client-credentials.ts
-  if (caller.kind === 'client' && needsPerson(route)) {
+  if (caller.kind === 'client' && needsPerson(route.auth)) {
     const because = `${name} needs each person's own account, so ${caller.name} gets no token for it`
     return { found: 401, access: undefined, because }
   }

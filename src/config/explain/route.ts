@@ -2,11 +2,11 @@
 // Pure, and offline: `${NAME}` stays as it is written.
 import { requestChain } from '../../chain.ts'
 import { JWT_BEARER } from '../../oauth/grant-types.ts'
+import { needsPerson, serversUsed } from '../auth-traits.ts'
 import { harmless } from '../plan/show.ts'
 import type { Side } from '../plan/side.ts'
 import { publicUrl } from '../plan/upstream-identity.ts'
 import { childPointer, dottedPath, isWithin } from '../pointer.ts'
-import { needsPerson } from '../rules/rule.ts'
 import type { RouteConfig } from '../types.ts'
 
 /** `built in`: nothing in a file decides it. */
@@ -71,15 +71,15 @@ function pointersOf(pointer: string, side: Side, { base, route }: Explained): st
   if (pointer === `${base}/token_issuer` && issuer !== undefined)
     return [pointer, childPointer('/trusted_issuers', issuer.shown)]
   if (pointer !== `${base}/auth`) return [pointer]
-  const servers = ['authorization_server', 'identity_provider'].flatMap(
-    (name) => side.leaves.get(`${base}/auth/${name}`)?.shown ?? [],
+  const servers = serversUsed(route.auth).flatMap(
+    ({ setting }) => side.leaves.get(`${base}/auth/${setting}`)?.shown ?? [],
   )
   return [pointer, ...servers.map((name) => `/authorization_servers/${name}`)]
 }
 
 /** Who may come by a token of this route although no person signs in. */
 function withoutSignIn({ config }: Side, route: RouteConfig): string[] {
-  const grants = needsPerson(route) ? [JWT_BEARER] : ['client_credentials', JWT_BEARER]
+  const grants = needsPerson(route.auth) ? [JWT_BEARER] : ['client_credentials', JWT_BEARER]
   return Object.entries(config.clients.static)
     .filter(([, { grant_types: types }]) => types.some((type) => grants.includes(type)))
     .map(([id]) => `${childPointer('/clients/static', id)}/grant_types`)

@@ -2,6 +2,7 @@
 import { mayUse } from '../../policy/access.ts'
 import { namedProfile, userProfile } from '../../policy/profile.ts'
 import type { Profile } from '../../slots.ts'
+import { serversUsed } from '../auth-traits.ts'
 import { parsePointer } from '../pointer.ts'
 import type { Config, RouteConfig } from '../types.ts'
 import { type Difference, routeOf } from './differences.ts'
@@ -74,7 +75,7 @@ function routesReached(pointer: string, { routes }: Config): string[] {
   if (section === 'routes') return [name]
   if (section !== 'authorization_servers') return []
   return Object.entries(routes)
-    .filter(([, { auth }]) => auth.type === 'authorization_code' && auth.authorization_server === name)
+    .filter(([, { auth }]) => serversUsed(auth).some(({ reference }) => reference === name))
     .map(([route]) => route)
 }
 

@@ -1,7 +1,14 @@
 // What a person's link to an upstream hangs on, as far as the text of a configuration tells. Pure.
 import { upstreamServers } from '../../auth/servers.ts'
 import { parseScope, union } from '../../oauth/scope.ts'
-import type { AuthorizationServerConfig, Config, RouteConfig, UserApiKeyAuth } from '../types.ts'
+import { needsPerson } from '../auth-traits.ts'
+import type {
+  AuthorizationCodeAuth,
+  AuthorizationServerConfig,
+  Config,
+  RouteConfig,
+  UserApiKeyAuth,
+} from '../types.ts'
 import { harmless } from './show.ts'
 
 /** How a route that signs people in upstream does so. */
@@ -30,8 +37,18 @@ export function publicUrl({ server: { public_url, port, tls } }: Config): string
 /** Undefined: nobody signs in for this route. */
 export function upstreamSignIn(config: Config, name: string): UpstreamSignIn | undefined {
   const route = Object.hasOwn(config.routes, name) ? config.routes[name] : undefined
-  if (route?.auth.type === 'user_api_key') return keySignIn(route.auth, route.upstream.url)
-  if (route?.auth.type !== 'authorization_code') return undefined
+  if (route === undefined || !needsPerson(route.auth)) return undefined
+  const { auth } = route
+  return auth.type === 'user_api_key'
+    ? keySignIn(auth, route.upstream.url)
+    : serverSignIn(config, name, { ...route, auth })
+}
+
+function serverSignIn(
+  config: Config,
+  name: string,
+  route: RouteConfig & { readonly auth: AuthorizationCodeAuth },
+): UpstreamSignIn {
   const { authorization_server: reference, scope, resource } = route.auth
   const { entry, redirectUri } = upstreamServers(config.authorization_servers, publicUrl(config))(
     name,

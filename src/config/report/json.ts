@@ -1,4 +1,5 @@
 // For programs. The format is promised in docs/rules.md: members are added, never changed.
+import type { Environment } from '../../environment.ts'
 import type { Position, Problem } from '../problem.ts'
 import { countErrors } from '../problem.ts'
 import { ruleAnchor } from '../rule-docs.ts'
@@ -16,10 +17,7 @@ export const jsonReport: Report = (files, { env }) => {
   return jsonText(report)
 }
 
-function describeFile(
-  { file, checked, unreadable }: FileReport,
-  env: Readonly<Record<string, string | undefined>>,
-) {
+function describeFile({ file, checked, unreadable }: FileReport, env: Environment) {
   if (!checked) return { file, unreadable }
   const errors = countErrors(checked.problems)
   return {

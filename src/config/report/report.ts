@@ -1,4 +1,5 @@
 // What every format is made from, and the small things that several need. Formats are pure: values in, text out.
+import type { Environment } from '../../environment.ts'
 import { printable, printableJson } from '../../printable.ts'
 import type { Checked } from '../load.ts'
 import { type Problem, textOf } from '../problem.ts'
@@ -16,7 +17,7 @@ export interface ReportOptions {
   readonly color: boolean
   /** Whether warnings count as errors. */
   readonly strict: boolean
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** The path by which a file is known to whoever reads the report. */
   readonly pathOf: (file: string) => string
 }

@@ -1,10 +1,12 @@
 // Rules about the clients that the configuration knows.
 import { createPublicKey } from 'node:crypto'
+import { messageOf } from '../../message-of.ts'
 import { JWT_BEARER } from '../../oauth/grant-types.ts'
 import { BROWSER_SCHEMES, checkRegistrable } from '../../oauth/redirect-uri.ts'
+import { needsPerson } from '../auth-traits.ts'
 import { childPointer } from '../pointer.ts'
 import type { PublicKey, StaticClient } from '../types.ts'
-import { type Facts, isPlainHttp, needsPerson, type Rule, routesOf } from './rule.ts'
+import { type Facts, isPlainHttp, type Rule, routesOf } from './rule.ts'
 
 /** The same judgement as at registration: what a stranger may not register, a file may not slip in. */
 const redirectUri: Rule = {
@@ -21,7 +23,7 @@ const redirectUri: Rule = {
         } catch (error) {
           yield {
             pointer,
-            message: error instanceof Error ? error.message : String(error),
+            message: messageOf(error),
             hint: 'Write it as the client sends it.',
           }
         }
@@ -172,7 +174,7 @@ const machineWithoutRoute: Rule = {
   severity: 'warning',
   needs: ['/clients', '/routes', '/defaults'],
   *check(facts) {
-    if (routesOf(facts).some(({ route }) => !route.token_issuer && !needsPerson(route))) return
+    if (routesOf(facts).some(({ route }) => !route.token_issuer && !needsPerson(route.auth))) return
     for (const { pointer, client } of clientsOf(facts)) {
       const index = client.grant_types.indexOf('client_credentials')
       if (index === -1) continue

@@ -1,6 +1,8 @@
 // The shape of a semantic rule, and the small questions that many of them ask.
-import { type ServerSetting, serverId } from '../../auth/servers.ts'
+import { serverId } from '../../auth/servers.ts'
+import type { Environment } from '../../environment.ts'
 import { isLoopbackHost } from '../../loopback.ts'
+import { needsPerson, serversUsed, type UsedServer } from '../auth-traits.ts'
 import { childPointer } from '../pointer.ts'
 import type { Finding, Severity } from '../problem.ts'
 import type { AuthorizationServerConfig, Config, RouteConfig } from '../types.ts'
@@ -9,7 +11,7 @@ import type { AuthorizationServerConfig, Config, RouteConfig } from '../types.ts
 export interface Facts {
   readonly config: Config
   /** Absent when the file is checked without its environment. */
-  readonly env: Readonly<Record<string, string | undefined>> | undefined
+  readonly env: Environment | undefined
   /** Whether the value is what will be used: not a `${…}` left alone, not a default in place of something refused. */
   known(pointer: string): boolean
   /** Names in a map of the file, those of refused entries included. */
@@ -42,42 +44,24 @@ export function routesOf({ config }: Facts): NamedRoute[] {
   }))
 }
 
-/** With an account, or a key, of each person at the upstream: nobody without a person gets anything there. */
-export function needsPerson({ auth: { type } }: RouteConfig): boolean {
-  return type === 'authorization_code' || type === 'user_api_key'
-}
-
 /** Where a route names, spells out or leaves out an authorization server. */
-export interface ServerReference {
+export interface ServerReference extends UsedServer {
   readonly name: string
   /** Of the property. */
   readonly pointer: string
-  readonly setting: ServerSetting
-  readonly reference: string | AuthorizationServerConfig | undefined
   /** Browsers are sent there. */
   readonly signsPeopleIn: boolean
 }
 
 export function serverReferences(facts: Facts): ServerReference[] {
-  return routesOf(facts).flatMap(({ name, pointer, route: { auth } }) => {
-    if (auth.type === 'none' || auth.type === 'api_key' || auth.type === 'user_api_key') return []
-    const own = {
+  return routesOf(facts).flatMap(({ name, pointer, route: { auth } }) =>
+    serversUsed(auth).map((used) => ({
+      ...used,
       name,
-      pointer: `${pointer}/auth/authorization_server`,
-      setting: 'authorization_server',
-      reference: auth.authorization_server,
-      signsPeopleIn: auth.type === 'authorization_code',
-    } as const
-    if (auth.type !== 'token_exchange' || auth.identity_provider === undefined) return [own]
-    const provider = {
-      name,
-      pointer: `${pointer}/auth/identity_provider`,
-      setting: 'identity_provider',
-      reference: auth.identity_provider,
-      signsPeopleIn: false,
-    } as const
-    return [own, provider]
-  })
+      pointer: `${pointer}/auth/${used.setting}`,
+      signsPeopleIn: needsPerson(auth) && used.setting === 'authorization_server',
+    })),
+  )
 }
 
 /** An upstream authorization server with the id that its callback and client document go by. */

@@ -1,10 +1,11 @@
 // Rules about issuers besides the gateway, and about routes that take their tokens.
 import { isOwnAddress } from '../../oauth/own-address.ts'
+import { needsPerson } from '../auth-traits.ts'
 import { childPointer } from '../pointer.ts'
 import { replaceBy } from '../scalar.ts'
 import { didYouMean, onlyClosest } from '../suggest.ts'
 import { issuerMistake } from './authorization-servers.ts'
-import { type Facts, isPlainHttp, type NamedRoute, needsPerson, type Rule, routesOf } from './rule.ts'
+import { type Facts, isPlainHttp, type NamedRoute, type Rule, routesOf } from './rule.ts'
 
 const unknownIssuer: Rule = {
   id: 'reference/token-issuer',
@@ -29,7 +30,7 @@ const signInNeeded: Rule = {
   severity: 'error',
   *check(facts) {
     for (const { pointer, route } of issuerRoutes(facts)) {
-      if (!needsPerson(route) || !facts.known(`${pointer}/auth`)) continue
+      if (!needsPerson(route.auth) || !facts.known(`${pointer}/auth`)) continue
       yield {
         pointer: `${pointer}/token_issuer`,
         at: 'key',

@@ -1,5 +1,6 @@
 // Rules about what is sent to upstreams: headers, keys, resources.
 import { foldHeaderName } from '../../header-name.ts'
+import { isKey } from '../auth-traits.ts'
 import { childPointer } from '../pointer.ts'
 import type { RouteConfig } from '../types.ts'
 import { isPlainHttp, type Rule, routesOf } from './rule.ts'
@@ -104,8 +105,6 @@ function identityHeaders(identity: RouteConfig['identity'], pointer: string): { 
     ? plain
     : [...plain, { name: assertion.header, at: `${pointer}/identity/assertion/header` }]
 }
-
-const isKey = (auth: RouteConfig['auth']) => auth.type === 'api_key' || auth.type === 'user_api_key'
 
 /** What MCP itself says in headers: an upstream would take who calls for what is called. */
 const PROTOCOL_HEADERS = /^(mcp-.*|accept|content-type|last-event-id)$/
