@@ -15,11 +15,13 @@ const ALIASES: Readonly<Record<string, string>> = {
   bad_verification_code: 'invalid_grant',
   bad_refresh_token: 'invalid_grant',
   incorrect_client_credentials: 'invalid_client',
+  redirect_uri_mismatch: 'invalid_request',
   // Slack
   invalid_code: 'invalid_grant',
   invalid_refresh_token: 'invalid_grant',
   invalid_client_id: 'invalid_client',
   bad_client_secret: 'invalid_client',
+  bad_redirect_uri: 'invalid_request',
 }
 
 export interface RawTokenAnswer {
@@ -83,15 +85,19 @@ function judged(status: number, body: Buffer, tokenObject: string | undefined): 
   })
 }
 
-/** Slack answers with a token of the app, and the person's in a member of its own. An error is always at the root. */
+/**
+ * Slack answers with a token of the app, and the person's in a member of its own, or at a refresh at the root. The app's
+ * is the same for everybody, so it is never taken for a person's. An error is always at the root.
+ */
 function within(
   members: Readonly<Record<string, unknown>> | undefined,
   name: string | undefined,
 ): Readonly<Record<string, unknown>> | undefined {
-  if (members === undefined || name === undefined || !Object.hasOwn(members, name)) return members
-  const inner = members[name]
+  if (members === undefined || name === undefined || members.error !== undefined) return members
+  const inner = Object.hasOwn(members, name) ? members[name] : undefined
   const holdsToken = typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'access_token')
-  return holdsToken && members.error === undefined ? { ...inner } : members
+  if (holdsToken) return { ...inner }
+  return members.token_type === 'bot' ? { ...members, access_token: undefined } : members
 }
 
 function parseMembers(text: string): Readonly<Record<string, unknown>> | undefined {

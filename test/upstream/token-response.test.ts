@@ -148,6 +148,9 @@ test("a person's token beside the app's is the one that is taken, where the conf
   const flat = await slack({ ok: true, access_token: 'xoxp', authed_user: { id: 'U1' } }).json()
   assert.equal(flat, { access_token: 'xoxp', token_type: 'bearer' })
   assert.equal(await slack({ access_token: 'xoxp' }).json(), { access_token: 'xoxp', token_type: 'bearer' })
+  const ofTheApp = { access_token: 'xoxb', token_type: 'bot' }
+  for (const more of [{}, { authed_user: { id: 'U1' } }, { authed_user: null }])
+    assert.is(slack({ ...ofTheApp, ...more }).status, 502, 'the same for everybody')
   const refused = slack({ ok: false, error: 'invalid_code', authed_user: user })
   assert.equal([refused.status, await refused.json()], [400, { error: 'invalid_grant' }])
   for (const odd of [null, 'text', ['access_token'], 7])

@@ -27,7 +27,7 @@ export interface Issued {
 /** Redeems what the request brings. Throws OAuthError; then everything is as it was, unless what happened proves a theft. */
 export type Redeem = (request: TokenRequest) => Promise<Issued>
 
-/** For grants without a sign-in: an access token for this once, on disk before it is sent. `epoch`: the subject's when the request came. */
+/** For grants without a sign-in: an access token for this once, on disk before it is sent. `epoch`: the subject's from before. */
 export async function issueAccessToken(
   entitlement: Omit<Entitlement, 'grantId'>,
   epoch: number,
