@@ -165,8 +165,7 @@ async function keysFor({
   metadata,
   deps: { signingKeys },
 }: Question): Promise<Readonly<Record<string, unknown>> & { readonly keyId?: string }> {
-  if (canFetchFrom(documentUrl, metadata.issuer))
-    return { jwks_uri: new URL(KEY_SET_PATH, documentUrl).href }
+  if (canFetchFrom(documentUrl, metadata.issuer)) return { jwks_uri: new URL(KEY_SET_PATH, documentUrl).href }
   const { kid: keyId } = await signingKeys.current()
   return { keyId, jwks: await signingKeys.published() }
 }

@@ -151,12 +151,17 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
     if (!(await isForgotten(clock.http, server, now()))) return false
     const aheadMs = clock.aheadMs()
     const isSure =
-      held.authMethod !== 'private_key_jwt' || !isUsedByPeople(held) || Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS
+      held.authMethod !== 'private_key_jwt' ||
+      !isUsedByPeople(held) ||
+      Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS
     if (!isSure) log.warn(CLOCKS_DIFFER, { issuer: server.issuer, aheadSeconds: Math.round(aheadMs / 1000) })
     return isSure
   }
 
-  const dropWhere = (server: UpstreamServer, isGone: (held: Registered) => Promise<boolean>): Promise<boolean> =>
+  const dropWhere = (
+    server: UpstreamServer,
+    isGone: (held: Registered) => Promise<boolean>,
+  ): Promise<boolean> =>
     locked(keyOf(server.issuer), async () => {
       const key = keyOf(server.issuer)
       const found = await read(key)

@@ -116,7 +116,8 @@ export function createSigningKeys(store: Store, sealer: Sealer, now: () => numbe
 
   async function named(kid: string): Promise<SigningKey | undefined> {
     const stored = (await store.get<KeyRecord>(KEY))?.value.keys.find((key) => key.kid === kid)
-    const opened = stored && (await open(stored))
+    if (stored === undefined) return undefined
+    const opened = await open(stored)
     if (opened !== undefined && isNoteDue(stored, now())) await noteAsked(kid)
     return opened
   }

@@ -1,11 +1,15 @@
 // An upstream authorization server that has forgotten the gateway, or gave it a secret for a while: the gateway registers
 // anew, once, and whoever was connected as the old client connects again.
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import * as assert from 'uvu/assert'
 import type { Subject } from '../../src/slots.ts'
-import { callMcp } from '../security/client.ts'
+import { Client, callMcp, tokensOf } from '../security/client.ts'
+import { newBrowser } from '../security/world.ts'
 import type { DiscoveryUpstream } from '../support/discovery-upstream.ts'
+import { type TestGateway, USER } from '../support/gateway.ts'
 import { intercept } from '../support/intercept.ts'
-import { suite } from '../support/suite.ts'
+import { signIn } from '../support/person.ts'
+import { suite, type TestContext } from '../support/suite.ts'
 import {
   attempt,
   clientsAt,
@@ -13,6 +17,7 @@ import {
   discoverable,
   gatewayFor,
   linkOf,
+  publish,
   registrations,
   route,
   succeeds,
@@ -21,6 +26,7 @@ import {
 const test = suite('flow/upstream-forgets')
 
 const HOUR_MS = 60 * 60_000
+const DAY_MS = 24 * HOUR_MS
 
 /** Forgets every client that was registered so far. */
 function forget(upstream: DiscoveryUpstream): void {
@@ -177,10 +183,117 @@ test('a client secret that has expired: registered anew at the next sign-in', as
   assert.match(Buffer.from(authorization.replace('Basic ', ''), 'base64').toString(), /:long-lived$/)
 })
 
+test('a gateway that registered its key by value: that key signs there long after 90 days, and nobody is signed out', async (context) => {
+  const { upstream, person, time } = await verifying(context)
+  // Whoever is away for 30 days signs in anew anyway.
+  for (const day of [
+    20,
+    40,
+    60,
+    80,
+    89,
+    91,
+    110,
+    120,
+    ...Array.from({ length: 19 }, (_, n) => 140 + 20 * n),
+  ]) {
+    time.forward(day * DAY_MS - time.passed())
+    assert.equal([await person.refresh(), await person.call()], [200, 200], `day ${day}`)
+  }
+  assert.is(registrations(upstream).length, 1)
+})
+
+test('and a server that forgot it after such a time is registered with anew, once', async (context) => {
+  const { upstream, gateway, person, time, forgetAll } = await verifying(context)
+  for (let days = 0; days < 120; days += 20) {
+    time.forward(20 * DAY_MS)
+    assert.is(await person.refresh(), 200)
+  }
+  forgetAll()
+  time.forward(HOUR_MS)
+  assert.is(await person.call(), 401)
+  await succeeds(gateway.url)
+  assert.is(registrations(upstream).length, 2)
+})
+
+for (const seconds of [150, -150])
+  test(`invalid_client from a server whose clock is ${seconds} s ahead says nothing of the client: nobody is signed out, the operator is told, and then all is well`, async (context) => {
+    const { upstream, gateway, person, time, setAhead } = await verifying(context)
+    setAhead(seconds)
+    time.forward(HOUR_MS)
+    assert.is(await person.call(), 502)
+    assert.is(registrations(upstream).length, 1)
+    const told = gateway.log.find(({ event }) => event.includes('the clocks of the two differ'))
+    assert.is(told?.level, 'warn')
+    assert.ok(Math.abs(Number(told?.fields.aheadSeconds) - seconds) < 20)
+    setAhead(0)
+    time.forward(HOUR_MS)
+    assert.equal([await person.call(), await person.refresh()], [200, 200])
+    assert.is(registrations(upstream).length, 1)
+  })
+
+/** Somebody signed in at a server that verifies assertions with the keys that were registered there, and by its own clock. */
+async function verifying(context: TestContext) {
+  const upstream = await discoverable(context)
+  upstream.knobs.lifetimeSeconds = 600
+  publish(upstream, { token_endpoint_auth_methods_supported: ['private_key_jwt'] })
+  let aheadMs = 0
+  const gone = new Set<string>()
+  intercept(upstream.server, (_request, response) => {
+    response.setHeader('date', new Date(Date.now() + aheadMs).toUTCString())
+    return false
+  })
+  upstream.knobs.forgets = async (clientId, form) => {
+    const keys = registrations(upstream).flatMap(({ jwks }) => (jwks as JSONWebKeySet).keys)
+    const options = { currentDate: new Date(Date.now() + aheadMs) }
+    const isAccepted = await jwtVerify(
+      form.get('client_assertion') ?? '',
+      createLocalJWKSet({ keys }),
+      options,
+    ).then(
+      () => true,
+      () => false,
+    )
+    return gone.has(clientId) || !isAccepted
+  }
+  const time = clock()
+  const yaml = `tokens: { access_ttl: 12h, refresh_max: 999d }\n${route(upstream)}`
+  const gateway = await gatewayFor(context, yaml, {}, time.now)
+  return {
+    upstream,
+    gateway,
+    time,
+    person: await personAt(gateway),
+    setAhead: (seconds: number) => {
+      aheadMs = seconds * 1000
+    },
+    forgetAll: () => {
+      for (const clientId of clientsAt(upstream, '/authorize')) gone.add(clientId ?? '')
+    },
+  }
+}
+
+/** Somebody at the gateway, with tokens of it. */
+async function personAt(gateway: TestGateway) {
+  const client = await Client.register(gateway.url)
+  const trip = client.trip({ resource: `${gateway.url}/demo` })
+  const { callback } = await signIn(newBrowser(), trip.url, USER)
+  let tokens = tokensOf(await client.redeem(callback.searchParams.get('code') ?? '', trip.verifier))
+  return {
+    call: async () => (await callMcp(`${gateway.url}/demo`, tokens.access)).status,
+    refresh: async () => {
+      const answer = await client.refresh(tokens.refresh)
+      if (answer.status === 200) tokens = tokensOf(answer)
+      return answer.status
+    },
+  }
+}
+
 function clock() {
   let offsetMs = 0
   return {
     now: () => Date.now() + offsetMs,
+    passed: () => offsetMs,
     forward: (ms: number) => {
       offsetMs += ms
     },

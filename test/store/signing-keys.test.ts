@@ -84,6 +84,24 @@ test('a keyring that no longer opens it: a new key signs at once, and what the o
   )
 })
 
+test('a key that somebody asks for by its name is there for as long, neither published nor used for anything else', async () => {
+  const { pass, process } = world()
+  const keys = process()
+  const kids = async () => (await keys.published()).keys.map(({ kid }) => kid)
+  const { kid } = await keys.current()
+  for (let days = 0; days < 800; days += 100) {
+    pass(100)
+    await keys.current()
+    assert.is((await process().named(kid))?.kid, kid)
+    if (days > 0) assert.not.ok((await kids()).includes(kid))
+    assert.is.not((await keys.current()).kid, kid)
+  }
+  pass(366)
+  await keys.current()
+  assert.is(await process().named(kid), undefined, 'nobody asked for a year')
+  assert.is(await keys.named('unheard-of'), undefined)
+})
+
 test('a gateway that slept for a year begins anew', async () => {
   const { pass, process } = world()
   const first = kidOf(await process().sign({}, 'JWT'))

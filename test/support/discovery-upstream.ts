@@ -28,8 +28,8 @@ export interface DiscoveryKnobs {
   refuses: boolean
   /** False: there is nothing at /register. */
   registers: boolean
-  /** Clients that the token endpoint does not know. */
-  forgets: (clientId: string) => boolean
+  /** Clients that the token endpoint does not know, or whose authentication it does not accept. */
+  forgets: (clientId: string, form: URLSearchParams) => boolean | Promise<boolean>
   /** `expires_in` of its tokens. */
   lifetimeSeconds: number | undefined
   /** The MCP server answers `initialize` to anybody, and wants a token from then on. */
@@ -156,7 +156,8 @@ export async function startDiscoveryUpstream({
   async function redeem(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Read to its end, so that the recorder has it all.
     const form = await readForm(request)
-    if (knobs.forgets(clientOf(request, form))) return json(response, 401, { error: 'invalid_client' })
+    if (await knobs.forgets(clientOf(request, form), form))
+      return json(response, 401, { error: 'invalid_client' })
     // As strict as any: a made-up code is no code.
     if (form.get('code')?.startsWith('made-up')) return json(response, 400, { error: 'invalid_grant' })
     if (knobs.refuses) return json(response, 400, { error: 'invalid_grant' })
