@@ -1,19 +1,22 @@
 // Whose an MCP session is. Its id alone opens nothing, but an upstream that sees one credential for everybody cannot tell
 // who brings it: so it is remembered whom it was given to, and for everybody else there is no such session (spec-R8).
+// Nor is there one for another upstream account of that person: the upstream may refuse it there for ever.
 import { HttpError } from './errors.ts'
 import { hashToken } from './oauth/tokens.ts'
 import type { Log } from './ops/log.ts'
 import { createBuckets } from './policy/bucket.ts'
-import type { Caller } from './slots.ts'
+import type { Caller, Credentials } from './slots.ts'
 import { FORMAT, keys, type McpSession } from './store/records.ts'
 import { ABSENT, type Entry, type Store } from './store/store.ts'
 
+type Account = Credentials['accountSinceMs']
+
 /** What writes returns at once: the upstream's answer is on the way already. */
 export interface McpSessions {
-  /** Throws 404 for a session of somebody else, as for one that has ended: a client then begins one of its own. */
-  check(id: string, caller: Caller, upstream: URL): Promise<void>
+  /** Throws 404 for a session of somebody else, or of another account, as for one that has ended: a client then begins one of its own. */
+  check(id: string, caller: Caller, upstream: URL, account?: Account): Promise<void>
   /** The upstream gave this id to this caller. False: they were given too many, and must not learn this one, which nobody would guard. */
-  remember(id: string, caller: Caller, upstream: URL): boolean
+  remember(id: string, caller: Caller, upstream: URL, account?: Account): boolean
   /** The upstream ended this session at its caller's wish. */
   forget(id: string, caller: Caller, upstream: URL): void
 }
@@ -43,21 +46,22 @@ export function createMcpSessions(store: Store, now: () => number, log: Log): Mc
     pending.set(key, writing)
   }
 
-  function keep(key: string, { version }: Entry, subject: McpSession['subject']): Promise<boolean> {
-    const session: McpSession = { v: FORMAT, subject, usedAtMs: now() }
-    return store.cas(key, version, session, { expiresAtMs: now() + KEPT_MS })
+  function keep(key: string, { version }: Entry, session: McpSession): Promise<boolean> {
+    const used = { ...session, usedAtMs: now() }
+    return store.cas(key, version, used, { expiresAtMs: now() + KEPT_MS })
   }
 
-  async function giveTo(key: string, caller: Caller): Promise<void> {
+  async function giveTo(key: string, caller: Caller, account: Account): Promise<void> {
+    const { subject } = caller
     for (let isWritten = false; !isWritten; ) {
       const entry = await store.get<McpSession>(key)
-      if (entry !== undefined && serves(entry.value, caller)) return
-      const session: McpSession = { v: FORMAT, subject: caller.subject }
+      if (entry !== undefined && serves(entry.value, caller) && isOf(entry.value, account)) return
+      const session = { v: FORMAT, subject, ...(account !== undefined && { accountSinceMs: account }) }
       isWritten =
         entry === undefined
           ? await store.cas(key, ABSENT, session, { expiresAtMs: now() + UNUSED_MS })
-          : // An upstream that gives one id to two people means no person by it.
-            await keep(key, entry, 'several')
+          : // An upstream that gives one id to two people means no person by it, and one that gives it to two accounts no account.
+            await keep(key, entry, { v: FORMAT, subject: serves(entry.value, caller) ? subject : 'several' })
     }
   }
 
@@ -71,7 +75,7 @@ export function createMcpSessions(store: Store, now: () => number, log: Log): Mc
   }
 
   return {
-    async check(id, caller, upstream) {
+    async check(id, caller, upstream, account) {
       const key = keyOf(id, upstream)
       await pending.get(key)
       const entry = await store.get<McpSession>(key)
@@ -80,16 +84,19 @@ export function createMcpSessions(store: Store, now: () => number, log: Log): Mc
       if (!serves(entry.value, caller)) {
         throw new HttpError(404, 'there is no such session', { reason: 'session_of_another' })
       }
-      const { subject, usedAtMs = Number.NEGATIVE_INFINITY } = entry.value
-      if (now() - usedAtMs > DAY_MS) write(key, () => keep(key, entry, subject))
+      if (!isOf(entry.value, account)) {
+        throw new HttpError(404, 'there is no such session', { reason: 'session_of_another_account' })
+      }
+      const { usedAtMs = Number.NEGATIVE_INFINITY } = entry.value
+      if (now() - usedAtMs > DAY_MS) write(key, () => keep(key, entry, entry.value))
     },
-    remember(id, caller, upstream) {
+    remember(id, caller, upstream, account) {
       const { subject } = caller
       const place = given.take(subject)
       if (place === 'empty_now') log.warn('too many MCP sessions of one person', { subject, ...NEW_SESSIONS })
       if (place !== 'taken') return false
       const key = keyOf(id, upstream)
-      write(key, () => giveTo(key, caller))
+      write(key, () => giveTo(key, caller, account))
       return true
     },
     forget(id, caller, upstream) {
@@ -101,6 +108,10 @@ export function createMcpSessions(store: Store, now: () => number, log: Log): Mc
 
 const serves = ({ subject }: McpSession, caller: Caller) =>
   subject === caller.subject || subject === 'several'
+
+/** Where one of them says nothing there is nothing to tell apart. */
+const isOf = ({ accountSinceMs }: McpSession, account: Account) =>
+  accountSinceMs === undefined || account === undefined || accountSinceMs === account
 
 /** By origin: a second route to the same upstream must not be a way around. */
 const keyOf = (id: string, { origin }: URL) => keys.mcpSession(hashToken(JSON.stringify([origin, id])))

@@ -25,6 +25,8 @@ export interface Caller {
 export interface Credentials {
   readonly headers: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string>>
+  /** Of a person's own link: which account it is. Never sent. */
+  readonly accountSinceMs?: number | undefined
 }
 
 /** Screen 2: how a person connects an account at the upstream. Only per-user auth types have one. */
@@ -81,6 +83,8 @@ export interface LinkedAccount {
   /** As the upstream wrote it: for display only, it proves nothing. */
   readonly name: string | undefined
   readonly connectedAtMs: number | undefined
+  /** Another one, another account. Undefined for a link of old. */
+  readonly accountSinceMs: number | undefined
 }
 
 /** What must be remembered between the redirect to the upstream and its answer. Sealed at rest. */

@@ -14,6 +14,8 @@ export interface OpenStream {
   readonly caller: Caller
   /** Of the access token that it was opened with, unless that is taken back before. */
   readonly tokenExpiresAtMs: number
+  /** The upstream account that its credentials are of; undefined while there are none, or none of a person's own. */
+  readonly accountSinceMs: () => number | undefined
   /** Where it goes, as its route said when it began. */
   readonly upstream: string
   /** Cuts both ends. */
@@ -35,7 +37,7 @@ export interface StreamsOptions {
   readonly now: () => number
 }
 
-/** `drain`: it may go on, but not for long: its token expired, or its route leads elsewhere now (design §5). */
+/** `drain`: it may go on, but not for long: its token expired, its route leads elsewhere now, or to another account (design §5). */
 export type StreamVerdict = 'keep' | 'drain' | 'end'
 
 const CHECK_MS = 2_000
@@ -77,6 +79,17 @@ function routeOfIssued(
   return isAdmitted ? route : undefined
 }
 
+/** A link that is dead or gone says nothing of what goes on with its credentials. */
+async function isOfAnotherAccount(
+  { caller, accountSinceMs }: OpenStream,
+  { routes }: Gateway,
+): Promise<boolean> {
+  const own = accountSinceMs()
+  if (own === undefined) return false
+  const connected = await routes.get(caller.route)?.auth.link?.account?.(caller.subject)
+  return connected?.accountSinceMs !== undefined && connected.accountSinceMs !== own
+}
+
 export function createStreams({ store, current, now }: StreamsOptions): Streams {
   const streams = new Map<OpenStream, { drainsSinceMs: number | undefined }>()
 
@@ -86,7 +99,8 @@ export function createStreams({ store, current, now }: StreamsOptions): Streams 
     const { grantId } = stream.caller
     const grant = grantId === undefined ? undefined : await store.get<Grant>(keys.grant(grantId))
     const gateway = current()
-    const verdict = judgeStream(stream, grant?.value, gateway, now())
+    const judged = judgeStream(stream, grant?.value, gateway, now())
+    const verdict = judged === 'keep' && (await isOfAnotherAccount(stream, gateway)) ? 'drain' : judged
     if (verdict === 'keep') state.drainsSinceMs = undefined
     if (verdict === 'drain') state.drainsSinceMs ??= now()
     const overdue = state.drainsSinceMs !== undefined && now() - state.drainsSinceMs >= gateway.drainTimeoutMs

@@ -209,4 +209,21 @@ test('a person gets a thousand ids at once and one a second later; what is beyon
   assert.is(remember('and next'), false)
 })
 
+test('spec-R8: a session is of one upstream account; where nobody says which, and where one id is given to two, it is of none', async () => {
+  const sessions = scene().inProcess()
+  const isRefused = (id: string, account?: number) =>
+    sessions.check(id, OWNER, UPSTREAM, account).then(
+      () => false,
+      (error: unknown) => error instanceof HttpError && error.status === 404,
+    )
+  sessions.remember('a', OWNER, UPSTREAM, 1)
+  assert.equal([await isRefused('a', 1), await isRefused('a', 2), await isRefused('a')], [false, true, false])
+  await new Promise(setImmediate)
+  assert.is(await isRefused('a', 2), true, 'also after a use was written')
+  sessions.remember('untold', OWNER, UPSTREAM)
+  assert.is(await isRefused('untold', 2), false)
+  for (const account of [1, 2]) sessions.remember('constant', OWNER, UPSTREAM, account)
+  for (const account of [1, 2, 3]) assert.is(await isRefused('constant', account), false)
+})
+
 test.run()

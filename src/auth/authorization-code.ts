@@ -8,6 +8,7 @@ import { bearer, bearerIn } from './bearer.ts'
 import { sourceOf } from './configured-server.ts'
 import type { AuthContext } from './context.ts'
 import { freshLinks } from './fresh-links.ts'
+import { accountOf } from './links.ts'
 import { refusedNow } from './refused-scopes.ts'
 import { upstreamSignIn } from './sign-in.ts'
 
@@ -30,7 +31,7 @@ export function authorizationCode(entry: AuthorizationCodeAuth, context: AuthCon
           reason: 'no_link',
         })
       }
-      return bearer(found.tokens.accessToken)
+      return { ...bearer(found.tokens.accessToken), accountSinceMs: accountOf(found) }
     },
 
     async demanded({ subject }: Caller, scopes) {

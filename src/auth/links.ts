@@ -19,8 +19,14 @@ export interface OpenLink {
 export interface Links {
   /** Undefined when there is none, or when its seal does not open: either way that person connects again. */
   find(subject: Subject, fingerprint: string): Promise<OpenLink | undefined>
-  /** After a sign-in at the upstream: replaces whatever was there. */
-  save(subject: Subject, fingerprint: string, tokens: UpstreamTokens, asked: readonly string[]): Promise<void>
+  /** After a sign-in at the upstream: replaces whatever was there. `sameAs`: the link whose account this is still. */
+  save(
+    subject: Subject,
+    fingerprint: string,
+    tokens: UpstreamTokens,
+    asked: readonly string[],
+    sameAs?: OpenLink,
+  ): Promise<void>
   /** After a refresh. False when the link changed meanwhile: then the newer one counts. */
   renew(found: OpenLink, tokens: UpstreamTokens): Promise<boolean>
   /** The upstream refused it for good: that person has to connect again. The tokens are kept (design §6.9). */
@@ -83,7 +89,7 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
       return found
     },
 
-    async save(subject, fingerprint, tokens, asked) {
+    async save(subject, fingerprint, tokens, asked, sameAs) {
       const key = keyOf(subject, fingerprint)
       const sealed = records.seal(key, tokens)
       await update<Link>(store, key, (current) => {
@@ -102,6 +108,7 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
           dead: false,
           updatedAtMs: now(),
           connectedAtMs: now(),
+          accountSinceMs: (sameAs && accountOf(sameAs)) ?? nextAccount(current, now()),
         }
         return { value: link, options: options(subject) }
       })
@@ -151,4 +158,14 @@ export function createLinks(store: Store, sealer: Sealer, now: () => number): Li
       }
     },
   }
+}
+
+/** A link of old does not say it, but was written anew by each sign-in. */
+export const accountOf = ({ link }: Pick<OpenLink, 'link'>): number | undefined =>
+  link.accountSinceMs ?? link.connectedAtMs
+
+/** Two sign-ins in one millisecond, or a clock that was set back, are still two. */
+function nextAccount(link: Link | undefined, nowMs: number): number {
+  const before = link && accountOf({ link })
+  return before === undefined ? nowMs : Math.max(nowMs, before + 1)
 }

@@ -18,7 +18,7 @@ import type { AuthContext } from './context.ts'
 import type { Destination } from './destination.ts'
 import { isForgotten } from './forgotten.ts'
 import type { FreshLinks } from './fresh-links.ts'
-import type { OpenLink } from './links.ts'
+import { accountOf, type OpenLink } from './links.ts'
 import { isExpired, LINK_LOCK_TTL_MS, linkLock } from './refresh.ts'
 import { held, isAskedFor, refusedNow, suspects } from './refused-scopes.ts'
 import type { ServerSource } from './server-source.ts'
@@ -54,8 +54,16 @@ export function upstreamSignIn(
     const { server, resource } = destination
     const tokens = await redeem(http, server, { answer, state, codeVerifier, resource }, now())
     await source.proved(destination)
-    await links.save(subject, fingerprint, await withAccount(tokens), scopes)
+    const named = await withAccount(tokens)
+    const sameAs = found !== undefined && isSameAccount(found, named, relink) ? found : undefined
+    await links.save(subject, fingerprint, named, scopes, sameAs)
     return 'connected'
+  }
+
+  /** By name, if the upstream says one. Else who came only for more scopes, with a link that works, meant that account. */
+  function isSameAccount({ link, tokens }: OpenLink, { account }: UpstreamTokens, relink = false): boolean {
+    if (account !== undefined && tokens.account !== undefined) return account === tokens.account
+    return !relink && !link.dead && !isExpired(tokens, now())
   }
 
   function serves({ link, tokens }: OpenLink, scopes: readonly string[]): boolean {
@@ -154,7 +162,10 @@ export function upstreamSignIn(
 
     async account(subject) {
       const known = await find(subject)
-      return known && { name: known.found.tokens.account, connectedAtMs: known.found.link.connectedAtMs }
+      if (known === undefined) return undefined
+      const { link, tokens } = known.found
+      const { connectedAtMs } = link
+      return { name: tokens.account, connectedAtMs, accountSinceMs: accountOf(known.found) }
     },
 
     async begin(subject, state, { requested, relink }) {

@@ -7,7 +7,7 @@ import type { Caller, Credentials, Subject, UpstreamAuth, UpstreamLink } from '.
 import { keyCredentials } from './api-key.ts'
 import type { AuthContext } from './context.ts'
 import { keyCheck } from './key-check.ts'
-import type { OpenLink } from './links.ts'
+import { accountOf, type OpenLink } from './links.ts'
 
 export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): UpstreamAuth {
   const { links, http, now } = context.deps
@@ -15,6 +15,10 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
   const callbackPath = `/upstream/key/${context.route}`
   const prefix = entry.prefix ?? (isAuthorization(entry) ? 'Bearer ' : '')
   const credentialsOf = (key: string): Credentials => keyCredentials(entry, prefix + key)
+  const credentialsIn = (found: OpenLink): Credentials => ({
+    ...credentialsOf(found.tokens.accessToken),
+    accountSinceMs: accountOf(found),
+  })
   const sentTo = [...new Set([context.upstream.origin, ...checkedAt(entry)])]
   const check = keyCheck(entry.check, credentialsOf, { ...context, http })
 
@@ -40,7 +44,9 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
     isGood: async (subject) => (await find(subject)) !== undefined,
     async account(subject) {
       const found = await find(subject)
-      return found && { name: undefined, connectedAtMs: found.link.connectedAtMs }
+      if (found === undefined) return undefined
+      const { connectedAtMs } = found.link
+      return { name: undefined, connectedAtMs, accountSinceMs: accountOf(found) }
     },
     begin: async (_subject, state) => ({
       location: `${context.issuer}${callbackPath}?${new URLSearchParams({ state })}`,
@@ -50,7 +56,9 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
     async finish(subject, _pending, answer) {
       const key = cleanKey(answer.get('key') ?? '', prefix)
       if (key === undefined) throw new OAuthError('access_denied', 'no key was given')
-      await links.save(subject, fingerprint, tokensOf(key, now()), [])
+      const before = await links.find(subject, fingerprint)
+      const sameAs = before?.tokens.accessToken === key ? before : undefined
+      await links.save(subject, fingerprint, tokensOf(key, now()), [], sameAs)
       return 'connected'
     },
   }
@@ -59,13 +67,13 @@ export function userApiKey(entry: UserApiKeyAuth, context: AuthContext): Upstrea
     link,
     async attach({ subject }) {
       const found = await find(subject)
-      if (found !== undefined) return credentialsOf(found.tokens.accessToken)
+      if (found !== undefined) return credentialsIn(found)
       throw new OAuthError('invalid_token', 'no key is connected: sign in again', { reason: 'no_link' })
     },
     async rejected({ subject }: Caller, sent) {
       const found = await find(subject)
       if (found === undefined) return false
-      const isCurrent = JSON.stringify(sent) === JSON.stringify(credentialsOf(found.tokens.accessToken))
+      const isCurrent = JSON.stringify(sent) === JSON.stringify(credentialsIn(found))
       if (isCurrent) await links.bury(found)
       // Another one was pasted meanwhile.
       return !isCurrent

@@ -95,7 +95,7 @@ export interface RawServerConfig {
   readonly allowed_hosts?: readonly string[]
   readonly tls?: RawTlsConfig
   /**
-   * How long open streams may go on after a shutdown began, their route's upstream changed or their token expired.
+   * How long open streams may go on after a shutdown began, their route's upstream changed, their person connected another account or their token expired.
    */
   readonly drain_timeout?: string
 }

@@ -44,14 +44,19 @@ export async function proxyMcp(exchange: McpExchange): Promise<void> {
 async function relay(exchange: McpExchange, onBody: (body: Buffer) => void): Promise<void> {
   const { request, route, gateway, deps } = exchange
   const { caller, tokenExpiresAtMs } = await authenticate(request.headers.authorization, route, gateway, deps)
+  let accountSinceMs: number | undefined
+  const onAttached = (credentials: Credentials): void => {
+    accountSinceMs = credentials.accountSinceMs
+  }
   // From here on, before the body: a token that is revoked while it arrives must not be used any more.
   const over = deps.streams.open({
     caller,
+    accountSinceMs: () => accountSinceMs,
     tokenExpiresAtMs,
     upstream: route.upstream.url.href,
     end: () => exchange.response.destroy(),
   })
-  const outcome = await readAndSend(exchange, caller, onBody).finally(over)
+  const outcome = await readAndSend(exchange, caller, onBody, onAttached).finally(over)
   if (outcome.kind === 'stopped') throw await refusal(exchange, caller, outcome)
   const { status, kind: end } = outcome
   // What the upstream says no to for good is the operator's to know; a client sees only that it failed.
@@ -63,13 +68,26 @@ async function readAndSend(
   exchange: McpExchange,
   caller: Caller,
   onBody: (body: Buffer) => void,
+  onAttached: (credentials: Credentials) => void,
 ): Promise<ForwardOutcome> {
-  const { request, route, deps } = exchange
+  const { request, route } = exchange
   const body = await readBody(request, route.limits.max_body_bytes)
   onBody(body)
+  return sendWithCredentials(exchange, caller, body, onAttached)
+}
+
+/** What goes out, and not into a session of somebody else, or of an account that was connected before. */
+async function attach(
+  { request, route, deps }: McpExchange,
+  caller: Caller,
+  onAttached: (credentials: Credentials) => void,
+): Promise<Credentials> {
+  const credentials = await route.auth.attach(caller)
+  onAttached(credentials)
   const session = sessionOf(request.headers)
-  if (session !== undefined) await deps.mcpSessions.check(session, caller, route.upstream.url)
-  return sendWithCredentials(exchange, caller, body)
+  const { url } = route.upstream
+  if (session !== undefined) await deps.mcpSessions.check(session, caller, url, credentials.accountSinceMs)
+  return credentials
 }
 
 /** Once more with other credentials when the upstream answers 401 and there are others: its token may have been revoked, or refreshed by somebody else meanwhile (spec-P7). */
@@ -77,12 +95,13 @@ async function sendWithCredentials(
   exchange: McpExchange,
   caller: Caller,
   body: Buffer,
+  onAttached: (credentials: Credentials) => void,
 ): Promise<ForwardOutcome> {
   const { auth } = exchange.route
-  const first = await auth.attach(caller)
+  const first = await attach(exchange, caller, onAttached)
   const outcome = await send(exchange, caller, first, body)
   if (!isUnauthorized(outcome) || !(await auth.rejected?.(caller, first, 1))) return outcome
-  const second = await auth.attach(caller)
+  const second = await attach(exchange, caller, onAttached)
   const again = await send(exchange, caller, second, body)
   if (isUnauthorized(again)) await auth.rejected?.(caller, second, 2)
   return again
@@ -114,7 +133,7 @@ async function send(
       timeouts: { connectMs: route.timeouts.connect_ms, responseMs: route.timeouts.response_ms },
       isStream: isStreamRequest(method, rawHeaders),
       onResponseHead: (head) =>
-        head.status < 300 ? noteSession(exchange, caller, head) : stopAtRefusal(request, head),
+        head.status < 300 ? noteSession(exchange, caller, credentials, head) : stopAtRefusal(request, head),
     },
     request,
     response,
@@ -125,7 +144,12 @@ async function send(
  * An id beyond the ceiling is withheld and the answer stays: the call was carried out, and an upstream that names a new
  * id in every answer needs none of them.
  */
-function noteSession({ request, route, deps }: McpExchange, caller: Caller, head: ResponseHead): Verdict {
+function noteSession(
+  { request, route, deps }: McpExchange,
+  caller: Caller,
+  { accountSinceMs }: Credentials,
+  head: ResponseHead,
+): Verdict {
   const { url } = route.upstream
   const brought = sessionOf(request.headers)
   const named = sessionOf(head.headers)
@@ -133,7 +157,7 @@ function noteSession({ request, route, deps }: McpExchange, caller: Caller, head
   if (isNamedTwice(head.headers)) return 'pass_without_session'
   // One that the client named itself may be of nobody here: it must not become the client's by that.
   if (named === undefined || named === brought) return 'pass'
-  return deps.mcpSessions.remember(named, caller, url) ? 'pass' : 'pass_without_session'
+  return deps.mcpSessions.remember(named, caller, url, accountSinceMs) ? 'pass' : 'pass_without_session'
 }
 
 async function refusal({ route, deps }: McpExchange, caller: Caller, head: ResponseHead): Promise<Error> {

@@ -103,6 +103,8 @@ export interface McpSession {
   readonly subject: Subject | 'several'
   /** Absent until somebody came back with it. */
   readonly usedAtMs?: number
+  /** The upstream account that it was opened with, as its link has it. Absent where there is none, or where several share the id. */
+  readonly accountSinceMs?: number
 }
 
 /** Somebody whom the configuration named once, or an issuer. Found again, and forgotten, when that name leaves the configuration. */
@@ -134,6 +136,8 @@ export interface Link {
   readonly updatedAtMs: number
   /** When that person last signed in at the upstream. */
   readonly connectedAtMs?: number
+  /** Stands for the account or key behind it: grows when that may be another one, and outlasts refreshes. */
+  readonly accountSinceMs?: number
 }
 
 export const keys = {

@@ -1,6 +1,6 @@
 // Links in the store: sealed, found under their fingerprint alone, and changed only by who has seen the newest.
 import * as assert from 'uvu/assert'
-import { createLinks, type Links } from '../../src/auth/links.ts'
+import { accountOf, createLinks, type Links } from '../../src/auth/links.ts'
 import { hashToken } from '../../src/oauth/tokens.ts'
 import type { Subject } from '../../src/slots.ts'
 import { randomKeyring } from '../../src/store/keyring.ts'
@@ -293,6 +293,23 @@ test('a link that is used while it is removed is removed all the same', async ()
   assert.equal((await links.remove(ALICE, 'f1'))?.tokens, tokens('a'))
   assert.ok(isUsed)
   assert.is(await links.find(ALICE, 'f1'), undefined)
+})
+
+test('each sign-in is another account unless it is said to be the same; a refresh is not', async () => {
+  const { links, found } = world()
+  const accounts: unknown[] = []
+  const save = async (name: string, sameAs?: Awaited<ReturnType<typeof found>>) => {
+    await links.save(ALICE, 'f1', tokens(name), [], sameAs)
+    accounts.push(accountOf(await found()))
+  }
+  await save('one')
+  await save('two')
+  await save('three', await found())
+  await links.renew(await found(), tokens('four'))
+  accounts.push(accountOf(await found()))
+  const [first, second, ...same] = accounts
+  assert.ok(Number(second) > Number(first), 'also in one millisecond')
+  assert.equal(same, [second, second])
 })
 
 test.run()

@@ -1,9 +1,11 @@
 // The consent page says which upstream account is connected, and lets the person connect another one instead.
+import type { ServerResponse } from 'node:http'
 import * as assert from 'uvu/assert'
+import { openStream } from '../durable/open-stream.ts'
 import { Client, callMcp, callTool, tokensOf } from '../security/client.ts'
 import { newBrowser } from '../security/world.ts'
 import { startGateway, USER } from '../support/gateway.ts'
-import { startGithub } from '../support/github.ts'
+import { type Github, startGithub } from '../support/github.ts'
 import { intercept } from '../support/intercept.ts'
 import { signIn } from '../support/person.ts'
 import { startSink } from '../support/sink.ts'
@@ -20,12 +22,17 @@ interface Options {
   answer?: (login: string) => readonly [status: number, body: string]
   /** Laid over the token answer. */
   idToken?: string
+  /** The gateway's drain_timeout. */
+  drain?: string
   now?: () => number
 }
 
 const says = (login: string) => [200, JSON.stringify({ login, name: 'The Octocat' })] as const
 
-async function scene({ after }: TestContext, { server = '', answer = says, idToken, now }: Options = {}) {
+async function scene(
+  { after }: TestContext,
+  { server = '', answer = says, idToken, drain = '20s', now }: Options = {},
+) {
   const github = await startGithub()
   after(() => github.close())
   intercept(github.server, (request, response) => {
@@ -41,7 +48,10 @@ async function scene({ after }: TestContext, { server = '', answer = says, idTok
     github.knobs.tokenReply = { status: 200, type: 'application/json', body }
   }
   const fields = server.replaceAll('ORIGIN', github.origin)
-  const yaml = document(githubRoute('github', github, fields))
+  const yaml = document(githubRoute('github', github, fields)).replace(
+    '{ port: 0',
+    `{ port: 0, drain_timeout: ${drain}`,
+  )
   const gateway = await startGateway({ yaml, env: githubEnv(github), ...(now && { now }) })
   after(() => gateway.close())
   const client = await Client.register(gateway.url)
@@ -110,6 +120,126 @@ test('another account is asked for at the upstream, and is the one from then on,
   assert.match((await consent()).text, 'connected as hubot')
 })
 
+const LIST = { jsonrpc: '2.0', id: 'list-1', method: 'tools/list' }
+
+/** As upstreams do that bind a session to an account: some say 403 to another one, some 401. */
+function bindSessions({ server, tokens }: Github, status: number) {
+  const owners = new Map<unknown, string | undefined>()
+  intercept(server, ({ headers, url }, response) => {
+    const session = headers['mcp-session-id']
+    const login = tokens().find(({ token }) => headers.authorization === `Bearer ${token}`)?.login
+    if (url !== '/mcp/' || session === undefined || login === undefined) return false
+    if (!owners.has(session)) owners.set(session, login)
+    if (owners.get(session) === login) return false
+    response.writeHead(status).end()
+    return true
+  })
+}
+
+for (const status of [401, 403]) {
+  test(`spec-R8: with another account every client begins a new session, once, also where the upstream says ${status} to an old one`, async (context) => {
+    const { github, gateway, client, connect, relink } = await scene(context)
+    bindSessions(github, status)
+    const url = `${gateway.url}/github`
+    const first = await connect()
+    const open = async () => (await callMcp(url, first.access)).headers.get('mcp-session-id') ?? ''
+    const list = (session: string) => callMcp(url, first.access, LIST, { 'mcp-session-id': session })
+    const old = await open()
+    assert.is((await list(old)).status, 200)
+    github.knobs.login = 'hubot'
+    const second = await relink()
+    assert.ok(second && 'access' in second)
+    const asked = github.recorder.count('/mcp/')
+    const refused = await list(old)
+    assert.equal(
+      [refused.status, refused.body.id, refused.headers.get('www-authenticate')],
+      [404, 'list-1', null],
+    )
+    assert.is(github.recorder.count('/mcp/'), asked, 'the upstream hears nothing of it')
+    const next = await open()
+    assert.is.not(next, old)
+    assert.is((await list(next)).status, 200)
+    assert.is((await list(old)).status, 404)
+    assert.is(await callTool(url, first.access, 'whoami'), 'hubot')
+    assert.is(await callTool(url, second.access, 'whoami'), 'hubot')
+    assert.is((await client.refresh(first.refresh)).status, 200)
+    assert.is(github.recorder.count('/login/oauth/access_token'), 2)
+  })
+}
+
+test('spec-R8: whoever signs in again with the account that was connected goes on in every session', async (context) => {
+  const { github, gateway, connect, relink } = await scene(context, { server: ASKS })
+  bindSessions(github, 403)
+  const url = `${gateway.url}/github`
+  const { access } = await connect()
+  const session = (await callMcp(url, access)).headers.get('mcp-session-id') ?? ''
+  assert.ok('access' in ((await relink()) ?? {}))
+  assert.is(github.recorder.count('/login/oauth/access_token'), 2)
+  assert.is((await callMcp(url, access, LIST, { 'mcp-session-id': session })).status, 200)
+})
+
+test('spec-R8: a sign-in for more scopes keeps the sessions; one with a link that had ended does not, for nobody says whose it is', async (context) => {
+  const more = '    scopes: { optional: [gist] }'
+  const { github, gateway, client, browser, connect } = await scene(context, { server: more })
+  const url = `${gateway.url}/github`
+  const { access } = await connect()
+  const session = (await callMcp(url, access)).headers.get('mcp-session-id') ?? ''
+  const list = async (token: string) =>
+    (await callMcp(url, token, LIST, { 'mcp-session-id': session })).status
+  const trip = client.trip({ scope: 'gist' })
+  const { callback } = await signIn(browser, trip.url, USER)
+  const grown = tokensOf(await client.redeem(callback.searchParams.get('code') ?? '', trip.verifier))
+  assert.is(github.recorder.count('/login/oauth/access_token'), 2)
+  assert.equal([await list(access), await list(grown.access)], [200, 200])
+  for (const { token } of github.tokens()) github.revoke(token)
+  assert.is(await list(access), 401)
+  const after = await connect()
+  assert.is(await list(after.access), 404)
+  assert.is(await callTool(url, after.access, 'whoami'), 'octocat')
+})
+
+test('spec-R8: a call that is under way while another account is connected is not made again as that one, in the old session', async (context) => {
+  const { github, gateway, connect, relink, whoami } = await scene(context)
+  const url = `${gateway.url}/github`
+  const { access } = await connect()
+  const session = (await callMcp(url, access)).headers.get('mcp-session-id') ?? ''
+  const waiting: ServerResponse[] = []
+  intercept(github.server, (request, response) => {
+    const isFirst = request.headers['mcp-session-id'] === session && waiting.length === 0
+    if (isFirst) waiting.push(response)
+    return isFirst
+  })
+  const call = callMcp(url, access, LIST, { 'mcp-session-id': session })
+  while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  github.knobs.login = 'hubot'
+  await relink()
+  const asked = github.recorder.count('/mcp/')
+  waiting[0]?.writeHead(401).end()
+  assert.is((await call).status, 404)
+  assert.is(github.recorder.count('/mcp/'), asked)
+  assert.is(await whoami(access), 'hubot')
+})
+
+test('a stream of the account that was connected before ends soon, and one of the new account goes on', async (context) => {
+  const { github, gateway, connect, relink } = await scene(context, {
+    drain: '100ms',
+  })
+  intercept(github.server, ({ method, url }, response) => {
+    const isStream = method === 'GET' && url === '/mcp/'
+    if (isStream) response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: open\n\n')
+    return isStream
+  })
+  const url = `${gateway.url}/github`
+  const { access } = await connect()
+  const old = await openStream(url, access)
+  github.knobs.login = 'hubot'
+  await relink()
+  const next = await openStream(url, access)
+  await old.ended
+  assert.ok(next.isOpen())
+  next.close()
+})
+
 test('without parameters of its own it is the ordinary trip', async (context) => {
   const { github, connect, relink, trips } = await scene(context)
   await connect()
@@ -166,7 +296,7 @@ for (const [name, idToken, shown] of ID_TOKENS) {
   })
 }
 
-test('the name stays when the tokens are refreshed', async (context) => {
+test('the name stays when the tokens are refreshed, and so does the session', async (context) => {
   let passedMs = 0
   const idToken = jwt({ preferred_username: 'alice' })
   const { github, gateway, connect, consent } = await scene(context, {
@@ -174,7 +304,8 @@ test('the name stays when the tokens are refreshed', async (context) => {
     now: () => Date.now() + passedMs,
   })
   intercept(github.server, (request, response) => {
-    if (request.url === '/mcp/') response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    const headers = { 'content-type': 'application/json', 'mcp-session-id': 's-1' }
+    if (request.url === '/mcp/') response.writeHead(200, headers).end('{}')
     return request.url === '/mcp/'
   })
   const reply = (more: object) => ({
@@ -184,9 +315,11 @@ test('the name stays when the tokens are refreshed', async (context) => {
   })
   github.knobs.tokenReply = reply({ access_token: 'first', id_token: idToken })
   const { access } = await connect()
+  const session = { 'mcp-session-id': 's-1' }
+  assert.is((await callMcp(`${gateway.url}/github`, access)).headers.get('mcp-session-id'), 's-1')
   github.knobs.tokenReply = reply({ access_token: 'second' })
   passedMs = 600_000
-  assert.is((await callMcp(`${gateway.url}/github`, access)).status, 200)
+  assert.is((await callMcp(`${gateway.url}/github`, access, LIST, session)).status, 200)
   assert.is(github.recorder.to('/mcp/').at(-1)?.headers.authorization, 'Bearer second')
   assert.match((await consent()).text, 'connected as alice')
 })

@@ -17,6 +17,7 @@ import {
 } from '../security/world.ts'
 import type { Browser } from '../support/browser.ts'
 import { startGateway } from '../support/gateway.ts'
+import { intercept } from '../support/intercept.ts'
 import { startKeyedUpstream } from '../support/keyed-upstream.ts'
 import type { Page } from '../support/page.ts'
 import type { Person } from '../support/person.ts'
@@ -432,5 +433,41 @@ clients:
   static:
     pin: { redirect_uris: ["https://old.test/cb"] }
 `
+
+const LIST = { jsonrpc: '2.0', id: 'list-1', method: 'tools/list' }
+
+for (const status of [401, 403]) {
+  test(`spec-R8: a session of the key before is 404 with another key, also where the upstream says ${status} to it: nobody signs in round and round`, async (context) => {
+    const scene = await start(context)
+    const { upstream, mcpUrl } = scene
+    const browser = newBrowser()
+    const owners = new Map<unknown, unknown>()
+    intercept(upstream.server, ({ headers }, response) => {
+      const session = headers['mcp-session-id']
+      if (session === undefined) return false
+      if (!owners.has(session)) owners.set(session, headers['x-api-key'])
+      if (owners.get(session) === headers['x-api-key']) return false
+      response.writeHead(status).end()
+      return true
+    })
+    const open = async ({ access }: Tokens) =>
+      (await callMcp(mcpUrl, access)).headers.get('mcp-session-id') ?? ''
+    const list = ({ access }: Tokens, session: string) =>
+      callMcp(mcpUrl, access, LIST, { 'mcp-session-id': session })
+
+    const before = await signIn(scene, victim, browser)
+    const old = await open(before)
+    assert.is((await list(before, old)).status, 200)
+    upstream.keys.delete('key-of-victim')
+    upstream.keys.set('next-key', 'victim at the upstream')
+    assert.is((await list(before, old)).status, 401)
+    const after = await signIn(scene, { ...victim, key: 'next-key' }, browser)
+    const asked = upstream.recorder.count()
+    for (const tokens of [after, before]) assert.is((await list(tokens, old)).status, 404)
+    assert.is(upstream.recorder.count(), asked, 'the upstream hears nothing of it')
+    const next = await open(after)
+    for (const tokens of [after, before]) assert.is((await list(tokens, next)).status, 200)
+  })
+}
 
 test.run()
