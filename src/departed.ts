@@ -47,7 +47,10 @@ async function eachKnownUser(store: Store, work: (user: KnownUser) => Promise<vo
   }
   let visits: Promise<void>[] = []
   for await (const key of store.list(indexes.users)) {
-    visits.push(visit(key))
+    const visiting = visit(key)
+    // Where the list breaks off nobody waits for it any more.
+    visiting.catch(() => {})
+    visits.push(visiting)
     if (visits.length < AT_ONCE) continue
     await Promise.all(visits)
     visits = []

@@ -37,6 +37,8 @@ interface Question {
   /** Undefined: nothing is known, or it was disowned there. */
   readonly lastClientId: string | undefined
   readonly scopes: readonly string[]
+  /** Those of them that it is no use without. */
+  readonly least: readonly string[]
   /** Given where the server keeps that client to less than these scopes. */
   readonly takes: Needed['takes']
   readonly registrations: Registrations
@@ -137,9 +139,9 @@ function documentClient(input: OwnClientInput, metadata: ServerMetadata): Docume
 }
 
 async function registered(question: Question, registrationEndpoint: string): Promise<UpstreamRegistration> {
-  const { input, metadata, trust, scopes, takes, registrations, deps } = question
+  const { input, metadata, trust, scopes, least, takes, registrations, deps } = question
   const { authMethod } = input
-  return registrations.at(metadata.issuer, { scopes, authMethod, takes }, async (wanted) => {
+  return registrations.at(metadata.issuer, { scopes, least, authMethod, takes }, async (wanted) => {
     const { keyId, ...keys } = await keysFor(question)
     const made = await registerClient(
       deps.http,

@@ -8,6 +8,7 @@ import { LockTaken, SILENT_MS, withLock } from '../store/lock.ts'
 import { FORMAT, keys } from '../store/records.ts'
 import { ABSENT, type Entry } from '../store/store.ts'
 import { isForgotten, observeClock } from '../upstream/known-client.ts'
+import type { ScopeVerdict } from '../upstream/refused-scopes.ts'
 import { isClientId, type UpstreamRegistration } from '../upstream/register.ts'
 import { isResting } from '../upstream/rest.ts'
 import type { UpstreamAuthMethod, UpstreamServer } from '../upstream/server.ts'
@@ -23,11 +24,13 @@ export interface Wanted {
 }
 
 export interface Needed extends Wanted {
+  /** What it is no use without; a server may refuse to register for the others. */
+  readonly least?: readonly string[]
   /**
    * Given where the server keeps the client to less, so that another is made even if people are signed in by this one:
-   * whether it is sure that it takes these scopes of that other client. Else the one that people are signed in by stays.
+   * what it says of these scopes for that other client. Unless it takes them the one that people are signed in by stays.
    */
-  readonly takes: ((client: UpstreamRegistration) => Promise<boolean>) | undefined
+  readonly takes: ((client: UpstreamRegistration) => Promise<ScopeVerdict>) | undefined
 }
 
 /** Registers at the server for these scopes. */
@@ -132,13 +135,19 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
   /** Never for less than before, or what one route needs would end what the other has. */
   async function make(
     found: Registered | undefined,
-    wanted: Wanted,
+    wanted: Needed,
     register: Register,
   ): Promise<Registered> {
     const scopes = union(remembered([], found?.wanted?.scopes ?? []), wanted.scopes)
-    const { authMethod } = wanted
+    const { authMethod, least = wanted.scopes } = wanted
+    // A scope that is merely possible, or was once, must not cost everybody the client.
+    const registration = await register(scopes).catch((error: unknown) => {
+      const isRefused = error instanceof UpstreamError && error.fault === 'bad_response'
+      if (!isRefused || includesAll(least, scopes) || (found && isUsable(found))) throw error
+      return register(least)
+    })
     return {
-      ...(await register(scopes)),
+      ...registration,
       registeredAtMs: now(),
       wanted: { scopes, authMethod },
       replaces: found?.disowned === true,
@@ -186,7 +195,10 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
         if (isGood && (isKept || wider.take() !== 'taken')) return asClient(found.held)
         const version = (found?.entry ?? (await store.get(key)))?.version ?? ABSENT
         const made = await make(found?.held, needed, register)
-        const isVain = isGood && needed.takes !== undefined && !(await needed.takes(asClient(made)))
+        const verdict = isGood ? await needed.takes?.(asClient(made)) : undefined
+        // Nothing is known of it: the next who comes tries again, as often as `wider` lets them.
+        if (isGood && verdict === 'unknown') return asClient(found.held)
+        const isVain = isGood && verdict === 'refused'
         const registered = isVain ? { ...found.held, vain: { scopes: needed.scopes, atMs: now() } } : made
         const { value, options } = usedNow(seal(key, registered), now())
         // Whoever took the lock over, while this process was stopped, may have people signed in by theirs already.

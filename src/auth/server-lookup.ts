@@ -4,7 +4,13 @@ import { union } from '../oauth/scope.ts'
 import { discoverResource, discoverServer, discoverServerOf } from '../upstream/discovery.ts'
 import { checkNotOwn } from '../upstream/server-metadata.ts'
 import type { AuthDeps } from './context.ts'
-import { type DiscoveryInput, derivedTrust, type Facts, scopesToRegisterFor } from './destination.ts'
+import {
+  type DiscoveryInput,
+  derivedTrust,
+  type Facts,
+  scopesToAsk,
+  scopesToRegisterFor,
+} from './destination.ts'
 import { checkEndpointHosts } from './endpoint-hosts.ts'
 import { ownClientFor } from './issuer-callback.ts'
 import { ownClientAt, signsIn } from './own-client.ts'
@@ -64,6 +70,7 @@ export async function lookUp(lookup: Lookup): Promise<Facts> {
     trust,
     lastClientId: isDisowned ? undefined : clientAt(metadata.issuer, known),
     scopes: union(scopesToRegisterFor(input, resource, metadata), narrow?.scopes ?? []),
+    least: union(scopesToAsk(input, resource, metadata), narrow?.scopes ?? []),
     takes: narrow?.takes,
     registrations: registrationsAt(redirectUri),
     deps,

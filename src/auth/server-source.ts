@@ -97,7 +97,7 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
   let underway: Promise<Destination> | undefined
   let doubtedAtMs = Number.NEGATIVE_INFINITY
   /** Scopes that the server did not refuse to a client that registered for less, and when it was asked. */
-  const notRefused = new Map<string, number>()
+  const notRefused = new Map<string, { readonly atMs: number; readonly forMs: number }>()
   let recognised: { readonly clientId: string; readonly atMs: number; readonly forMs: number } | undefined
 
   const newServers = createBucket({ ...NEW_SERVERS, now })
@@ -193,11 +193,12 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
     const isNarrower =
       isRegistered(server) && (await registrationsAt(server.redirectUri).isNarrower(server, scopes))
     const question = [server.clientId, ...scopes].join(' ')
-    if (!isNarrower || isResting(notRefused.get(question) ?? Number.NEGATIVE_INFINITY, RECOGNITION_MS, now()))
-      return false
-    if ((await judgeScopes(http, server, { scopes, resource })) === 'refused') return true
+    const before = notRefused.get(question)
+    if (!isNarrower || (before && isResting(before.atMs, before.forMs, now()))) return false
+    const verdict = await judgeScopes(http, server, { scopes, resource })
+    if (verdict === 'refused') return true
     if (notRefused.size >= MOST_QUESTIONS) notRefused.clear()
-    notRefused.set(question, now())
+    notRefused.set(question, { atMs: now(), forMs: verdict === 'taken' ? RECOGNITION_MS : DOUBT_EVERY_MS })
     return false
   }
 
@@ -220,8 +221,8 @@ export function discoveredSource(input: DiscoveryInput, deps: AuthDeps): ServerS
       // One that began before knows nothing of these.
       await underway?.catch(() => {})
       const { server, resource } = destination
-      const takes = async ({ clientId }: UpstreamRegistration) =>
-        (await judgeScopes(http, { ...server, clientId }, { scopes, resource })) === 'taken'
+      const takes = ({ clientId }: UpstreamRegistration) =>
+        judgeScopes(http, { ...server, clientId }, { scopes, resource })
       const widened = await renew({ narrow: { scopes, takes } })
       if (widened.server.clientId !== destination.server.clientId)
         log.warn(KEPT_TO_LESS, { issuer: widened.server.issuer })

@@ -6,6 +6,8 @@ import { serviceSource } from '../../src/auth/service-source.ts'
 import { UpstreamError } from '../../src/errors.ts'
 import { hashToken } from '../../src/oauth/tokens.ts'
 import type { ControlHttp } from '../../src/upstream/http.ts'
+import type { ScopeVerdict } from '../../src/upstream/refused-scopes.ts'
+import type { UpstreamServer } from '../../src/upstream/server.ts'
 import { RESOURCE, SERVER } from '../support/discovery-upstream.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { REDIRECT, startScene } from './scene.ts'
@@ -298,10 +300,11 @@ async function registrationsOf(context: TestContext) {
     const secret = { clientSecret: undefined, authMethod: 'none', secretExpiresAtMs } as const
     return { clientId: `client-${made.length}`, ...secret }
   }
-  const wanting = (scopes: readonly string[], takes?: boolean) => ({
+  const wanting = (scopes: readonly string[], says?: ScopeVerdict, least = scopes) => ({
     scopes,
+    least,
     authMethod: undefined,
-    takes: takes === undefined ? undefined : async () => takes,
+    takes: says && (async () => says),
   })
   return { clock, store, made, registrations, register, wanting }
 }
@@ -324,6 +327,46 @@ test('a registration whose secret has ended is followed by one for all that it w
   clock.nowMs += HOUR_MS
   await registrations.at(ISSUER, wanting(['a']), register)
   assert.equal(made, [['a'], ['a', 'b'], ['a', 'b']])
+})
+
+test('a client that the server takes the scopes of replaces the one before; refused or not judged, that one stays', async (context) => {
+  for (const [says, kept, again] of [
+    ['taken', 'client-2', 'client-2'],
+    ['refused', 'client-1', 'client-1'],
+    ['unknown', 'client-1', 'client-3'],
+  ] as const) {
+    const { made, registrations, register, wanting } = await registrationsOf(context)
+    const server = { issuer: ISSUER, clientId: 'client-1' } as UpstreamServer
+    await registrations.at(ISSUER, wanting(['a']), register)
+    assert.is((await registrations.at(ISSUER, wanting(['a', 'b'], says), register)).clientId, kept, says)
+    if (says !== 'taken') assert.is(await registrations.isNarrower(server, ['a', 'b']), says === 'unknown')
+    if (again === 'client-3') await registrations.at(ISSUER, wanting(['a', 'b'], 'taken'), register)
+    assert.is((await registrations.held(ISSUER))?.clientId, again)
+    assert.is(made.length, again === 'client-3' ? 3 : 2)
+  }
+})
+
+test('a scope that is merely possible, or was once, costs nobody the client where the server registers nobody for it', async (context) => {
+  const { clock, made, registrations, register, wanting } = await registrationsOf(context)
+  const choosy = (more?: number) => (scopes: readonly string[]) => {
+    if (!scopes.includes('odd')) return register(scopes, more)
+    made.push(scopes)
+    return Promise.reject(new UpstreamError('bad_response', 'not registered'))
+  }
+  const first = await registrations.at(ISSUER, wanting(['a', 'odd'], undefined, ['a']), choosy())
+  assert.equal(made, [['a', 'odd'], ['a']])
+  assert.equal(await registrations.at(ISSUER, wanting(['a', 'odd'], undefined, ['a']), choosy()), first)
+  assert.is(made.length, 2, 'and not at each look')
+
+  const other = 'https://other.example'
+  await registrations.at(other, wanting(['a', 'odd']), (scopes) => register(scopes, clock.nowMs + HOUR_MS))
+  clock.nowMs += HOUR_MS
+  await registrations.at(other, wanting(['a']), choosy())
+  assert.equal(made.slice(-2), [['a', 'odd'], ['a']])
+  assert.is(
+    await outcome(registrations.at('https://third.example', wanting(['odd']), choosy())),
+    'bad_response',
+  )
 })
 
 test('who comes back late, after another process has registered, does not replace the client of that one', async (context) => {

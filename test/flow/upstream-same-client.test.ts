@@ -351,6 +351,32 @@ test('a server that refuses the scopes, and then does not say whether another cl
   assert.equal([await person.call(), await person.refresh()], [200, 200])
 })
 
+test('a server that is busy for once when it is asked about the scopes is asked again half a minute later', async (context) => {
+  const upstream = await discoverable(context)
+  const time = clock()
+  let isBusy = false
+  intercept(upstream.server, (request, response) => {
+    const { pathname, searchParams: asked } = new URL(request.url ?? '', upstream.origin)
+    const isOld = asked.get('client_id') === clientsAt(upstream, 'POST /token')[0]
+    if (pathname !== '/authorize' || !asked.get('scope')?.includes('b')) return false
+    if (isBusy) response.writeHead(503).end()
+    else if (isOld) response.writeHead(303, { location: refusal(asked) }).end()
+    else return false
+    return true
+  })
+  const file = (scope: string) => route(upstream, `{ type: authorization_code, scope: "${scope}" }`)
+  const gateway = await gatewayFor(context, file('a'), {}, time.now)
+  await connect(gateway)
+  await edit(gateway, file('a b'))
+  isBusy = true
+  const before = await clientOfNext(gateway)
+  isBusy = false
+  assert.is(await clientOfNext(gateway), before)
+  time.forward(31 * SECOND_MS)
+  assert.is.not(await clientOfNext(gateway), before)
+  await succeeds(gateway.url)
+})
+
 test('a demand that the server refuses to every client: the wider registration is of no use, and whoever is connected stays so', async (context) => {
   const upstream = await discoverable(context)
   const time = clock()
