@@ -222,14 +222,13 @@ export function createRegistrations(who: Who, deps: AuthDeps): Registrations {
 
     async prove({ issuer, clientId }) {
       if (proven.has(clientId)) return
-      proven.add(clientId)
       const key = keyOf(issuer)
       const found = await read(key)
-      if (found === undefined || found.held.clientId !== clientId || found.held.provenAtMs !== undefined)
-        return
-      // Whoever changed it meanwhile knows better.
+      if (found === undefined || found.held.clientId !== clientId) return
+      const isNoted = found.held.provenAtMs !== undefined
       const { value, options } = usedNow(seal(key, { ...found.held, provenAtMs: now() }), now())
-      await store.cas(key, found.entry.version, value, options)
+      // Whoever changed it meanwhile knows better, and the next token says it again.
+      if (isNoted || (await store.cas(key, found.entry.version, value, options))) proven.add(clientId)
     },
 
     noteUsed: (issuer) => noteUse(store, keyOf(issuer), now()),

@@ -369,6 +369,19 @@ test('a scope that is merely possible, or was once, costs nobody the client wher
   )
 })
 
+test('that a client was given tokens is noted in the end, also where the record was changed at that moment', async (context) => {
+  const { store, made, registrations, register, wanting } = await registrationsOf(context)
+  const { clientId } = await registrations.at(ISSUER, wanting(['a']), register)
+  const server = { issuer: ISSUER, clientId } as UpstreamServer
+  const key = `registered/${hashToken(JSON.stringify([ISSUER, REDIRECT]))}`
+  const entry = await store.get(key)
+  // Both read before either writes.
+  await Promise.all([registrations.prove(server), store.cas(key, entry?.version ?? 0, entry?.value)])
+  await registrations.prove(server)
+  assert.is((await registrations.at(ISSUER, wanting(['b']), register)).clientId, clientId)
+  assert.is(made.length, 1)
+})
+
 test('who comes back late, after another process has registered, does not replace the client of that one', async (context) => {
   const { clock, registrations, register, wanting } = await registrationsOf(context)
   let others: unknown
